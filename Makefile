@@ -1,0 +1,50 @@
+# The front door. `make` alone lists what there is.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# As many test processes as processors.
+JOBS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo test test-kernel check bench bench-quick docs lock clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || grep '##' $(MAKEFILE_LIST)
+
+setup:  ## the environment that `deuteron` runs in
+	@$(PYTHON) tools/setup.py runtime
+
+setup-dev:
+	@$(PYTHON) tools/setup.py dev
+
+demo: setup  ## a whole cloud network in private namespaces, proven with real packets
+	@$(BIN)/deuteron demo
+
+test: setup-dev  ## all tests, the real kernel's included
+	@$(BIN)/python -m pytest -n $(JOBS) -q
+
+test-kernel: setup-dev  ## only the tests on the real kernel
+	@$(BIN)/python -m pytest -n $(JOBS) -q -m kernel
+
+check: setup-dev  ## format, lint, types, layers, documents
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@$(BIN)/python tools/check_tree.py
+
+bench: setup-dev  ## the figures of the README, measured here
+	@$(BIN)/python -m bench
+
+bench-quick: setup-dev
+	@$(BIN)/python -m bench --quick
+
+docs: setup-dev  ## run every command and check every link of the documents
+	@$(BIN)/python -m pytest -q tests/docs
+
+lock: setup-dev  ## resolve the lock files anew
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml --group build -o locks/runtime.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml --group dev -c locks/runtime.txt -o locks/dev.txt
+
+clean:  ## remove what the set-up and the tests made
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build src/*.egg-info
