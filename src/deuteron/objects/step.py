@@ -1,0 +1,62 @@
+"""Steps: what the engine asks of a kernel, each with its inverse."""
+
+from __future__ import annotations
+
+import msgspec
+
+from deuteron.objects.action import Announce, FlushFlows
+from deuteron.objects.base import KernelObject
+
+
+class Create(msgspec.Struct, frozen=True, tag=True):
+    """Make ``object``, which is not there; that it exists already is a failure."""
+
+    object: KernelObject
+
+
+class Delete(msgspec.Struct, frozen=True, tag=True):
+    """Remove ``object``; that it is gone already is success.
+
+    Attributes:
+        contents: what vanishes with it, in the order in which it can be made again.
+    """
+
+    object: KernelObject
+    contents: tuple[KernelObject, ...] = ()
+
+
+class Update(msgspec.Struct, frozen=True, tag=True):
+    """Change ``old``, which is there, into ``new`` of the same key, in place.
+
+    Attributes:
+        contents: for a table, the wanted elements, which the replacement makes again
+            in the same transaction.
+        old_contents: the same for the way back.
+    """
+
+    old: KernelObject
+    new: KernelObject
+    contents: tuple[KernelObject, ...] = ()
+    old_contents: tuple[KernelObject, ...] = ()
+
+
+class Run(msgspec.Struct, frozen=True, tag=True):
+    """Do something that leaves no object."""
+
+    action: Announce | FlushFlows
+
+
+Step = Create | Delete | Update | Run
+
+
+def inverse(step: Step) -> tuple[Step, ...]:
+    """The steps that take ``step`` back, in the order to run them; empty for an action."""
+    match step:
+        case Create(object=made):
+            return (Delete(made),)
+        case Delete(object=gone, contents=contents):
+            return (Create(gone), *(Create(inner) for inner in contents))
+        case Update(old=old, new=new, contents=contents, old_contents=old_contents):
+            return (Update(old=new, new=old, contents=old_contents, old_contents=contents),)
+        case Run():
+            return ()
