@@ -1,0 +1,24 @@
+"""The resources as frozen values, and the decisions about them."""
+
+from deuteron.domain.floating_ip import FloatingIP, NdpProxy, PortForwarding
+from deuteron.domain.host_view import HostView, Leg
+from deuteron.domain.network import Network
+from deuteron.domain.port import Binding, FixedIP, Port
+from deuteron.domain.router import ExtraRoute, Gateway, Router
+from deuteron.domain.subnet import Subnet
+
+__all__ = [
+    "Binding",
+    "ExtraRoute",
+    "FixedIP",
+    "FloatingIP",
+    "Gateway",
+    "HostView",
+    "Leg",
+    "NdpProxy",
+    "Network",
+    "Port",
+    "PortForwarding",
+    "Router",
+    "Subnet",
+]

@@ -1,0 +1,46 @@
+"""All that one host must know, as one value: the input of ``compile``."""
+
+from __future__ import annotations
+
+import msgspec
+
+from deuteron.domain.floating_ip import FloatingIP, NdpProxy
+from deuteron.domain.network import Network
+from deuteron.domain.port import Port
+from deuteron.domain.router import Router
+from deuteron.domain.subnet import Subnet
+
+
+class Leg(msgspec.Struct, frozen=True, order=True, kw_only=True):
+    """The wire between a distributed router and the fip namespace of its external network.
+
+    Attributes:
+        index: number of its address pair, the ``index``-th /31 of 169.254.64.0/18.
+    """
+
+    router_id: str
+    network_id: str
+    index: int
+
+
+class HostView(msgspec.Struct, frozen=True, kw_only=True):
+    """The model as far as it concerns one host; every reference in it resolves.
+
+    Attributes:
+        agent_gateways: ids of the ports that this host's fip namespaces own on their
+            external networks (``fg-``), at most one per external network.
+        legs: one for each distributed router with a gateway whose external network has
+            an agent gateway port here.
+        notices: what the reader should know about the input, a sentence each.
+    """
+
+    host: str
+    networks: tuple[Network, ...] = ()
+    subnets: tuple[Subnet, ...] = ()
+    ports: tuple[Port, ...] = ()
+    routers: tuple[Router, ...] = ()
+    floating_ips: tuple[FloatingIP, ...] = ()
+    ndp_proxies: tuple[NdpProxy, ...] = ()
+    agent_gateways: tuple[str, ...] = ()
+    legs: tuple[Leg, ...] = ()
+    notices: tuple[str, ...] = ()
