@@ -1,0 +1,1 @@
+"""Kernels: the real one and an executing fake, behind one protocol."""
