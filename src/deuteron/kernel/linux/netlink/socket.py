@@ -1,0 +1,310 @@
+"""A netlink socket: batches, dumps and single requests, each wait bounded.
+
+The kernel works on a request within ``sendmsg`` and does not stop at a message that it
+refuses: the messages of a batch are independent of each other.  It answers a refused
+message even where no answer was asked for, so only the last message of a chunk asks for
+one; silence about the others, once that has arrived, is success.  That halves the cost
+of a batch.  A lost answer (ENOBUFS) is never taken for silence: the socket reports it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import socket
+from collections.abc import Iterator, Sequence
+from struct import Struct
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+
+from deuteron.errors import KernelError
+from deuteron.kernel.linux.netlink import wire
+from deuteron.kernel.linux.netlink.errors import refused
+
+NETLINK_ROUTE: Final = 0
+NETLINK_NETFILTER: Final = 12
+
+_SOL_NETLINK: Final = 270
+_NETLINK_CAP_ACK: Final = 10
+_NETLINK_EXT_ACK: Final = 11
+_NETLINK_GET_STRICT_CHK: Final = 12
+_SO_SNDBUFFORCE: Final = 32
+_SO_RCVBUFFORCE: Final = 33
+
+_NLMSGERR_ATTR_MSG: Final = 1
+
+_RECEIVE_BUFFER: Final = 4 << 20
+_SEND_BUFFER: Final = 1 << 20
+#: Bytes per ``sendmsg``: larger ones gain nothing and need large allocations.
+_CHUNK_BYTES: Final = 128 << 10
+#: What one answer may take of the receive buffer, the kernel's own structures included.
+_ANSWER_BYTES: Final = 2048
+#: More than the 32 KiB that the kernel puts in a datagram of a dump.
+_DATAGRAM: Final = 64 << 10
+_DUMP_TRIES: Final = 10
+
+_SEQUENCE: Final = Struct("=I")
+_FLAGS: Final = Struct("=H")
+_TIMEVAL: Final = Struct("@ll")
+_S32: Final = Struct("=i")
+
+
+class Ack(msgspec.Struct, frozen=True, gc=False):
+    """The kernel's answer to one message.
+
+    Attributes:
+        errno: 0 for done, else the positive error number.
+        text: the kernel's own words on a refusal, or "".
+    """
+
+    errno: int = 0
+    text: str = ""
+
+
+class Counters(msgspec.Struct):
+    """What sockets have done: messages sent in batches, ``sendmsg`` calls, dumps (retries included)."""
+
+    messages: int = 0
+    sends: int = 0
+    dumps: int = 0
+
+
+_OK: Final = Ack()
+
+
+class NetlinkSocket:
+    """A socket in the network namespace of the thread that makes it; any one thread at a time may use it.
+
+    Args:
+        protocol: ``NETLINK_ROUTE`` or ``NETLINK_NETFILTER``.
+        timeout: seconds that one wait for an answer may last.
+        counters: to count in, may be shared by sockets of one thread.
+
+    Raises:
+        KernelError: the socket could not be made.
+    """
+
+    def __init__(
+        self, protocol: int = NETLINK_ROUTE, *, timeout: float = 5.0, counters: Counters | None = None
+    ) -> None:
+        self.counters = Counters() if counters is None else counters
+        self._sequence = 0
+        self._buffer = memoryview(bytearray(_DATAGRAM))
+        try:
+            self._socket = _open(protocol, timeout)
+        except OSError as error:
+            raise refused(error.errno or 0, doing="a netlink socket") from error
+        received = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        sent = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        self._chunk_messages = max(1, received // _ANSWER_BYTES)
+        self._chunk_bytes = min(_CHUNK_BYTES, sent - 256)
+
+    def move_up(self, lowest: int) -> None:
+        """Take a descriptor of at least ``lowest``, for a socket that stays open for long.
+
+        Raises:
+            OSError: the process may have no such descriptor.
+        """
+        moved = fcntl.fcntl(self._socket.fileno(), fcntl.F_DUPFD_CLOEXEC, lowest)
+        self._socket.close()
+        self._socket = socket.socket(fileno=moved)
+
+    def close(self) -> None:
+        """Close the socket; doing it twice is fine."""
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def batch(self, messages: Sequence[bytes]) -> list[Ack]:
+        """Send messages, as many per system call as the buffers allow; an :class:`Ack` for each, in order.
+
+        A refused message does not stop the later ones.
+
+        Raises:
+            KernelError: an answer was lost or did not come in time; what was done is unknown then.
+        """
+        acks: list[Ack] = []
+        for chunk in self._chunks(messages):
+            acks += self._send_chunk(chunk)
+        return acks
+
+    def dump(self, message: bytes) -> list[bytes]:
+        """The payloads of all messages of a dump, begun again where the kernel says it was interrupted.
+
+        Raises:
+            KernelError: refused, no answer in time, or ``dump-interrupted``: the state changed ten times.
+        """
+        for _ in range(_DUMP_TRIES):
+            self.counters.dumps += 1
+            payloads = self._read_dump(self._send(message))
+            if payloads is not None:
+                return payloads
+        sentence = f"what a netlink dump shows changed during each of {_DUMP_TRIES} tries; try again later"
+        raise KernelError("dump-interrupted", sentence, errno.EINTR)
+
+    def request(self, message: bytes) -> bytes:
+        """The payload of the one answer to ``message`` (a ``get`` of one object).
+
+        Raises:
+            KernelError: refused, or no answer in time.
+        """
+        wanted = self._send(message)
+        while True:
+            for kind, flags, sequence, payload in self._receive():
+                if sequence != wanted:
+                    continue
+                if kind == wire.NLMSG_ERROR:
+                    ack = _parse_ack(flags, payload)
+                    raise refused(ack.errno, ack.text)
+                return payload
+
+    def _chunks(self, messages: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+        start = size = 0
+        for position, message in enumerate(messages):
+            full = size + len(message) > self._chunk_bytes or position - start >= self._chunk_messages
+            if full and position > start:
+                yield messages[start:position]
+                start, size = position, 0
+            size += len(message)
+        if start < len(messages):
+            yield messages[start:]
+
+    def _send_chunk(self, messages: Sequence[bytes]) -> list[Ack]:
+        first = self._take_sequence(len(messages))
+        last = first + len(messages) - 1
+        data = bytearray().join(messages)
+        offset = 0
+        for sequence, message in enumerate(messages, first):
+            _SEQUENCE.pack_into(data, offset + 8, sequence)
+            offset += len(message)
+        final = offset - len(messages[-1])
+        (flags,) = _FLAGS.unpack_from(data, final + 6)
+        _FLAGS.pack_into(data, final + 6, flags | wire.NLM_F_ACK)
+        self.counters.messages += len(messages)
+        self._transmit(data)
+        return self._read_acks(first, last)
+
+    def _read_acks(self, first: int, last: int) -> list[Ack]:
+        acks = [_OK] * (last - first + 1)
+        while True:
+            for kind, flags, sequence, payload in self._receive():
+                if kind != wire.NLMSG_ERROR or not first <= sequence <= last:
+                    continue
+                acks[sequence - first] = _parse_ack(flags, payload)
+                if sequence == last:
+                    return acks
+
+    def _read_dump(self, wanted: int) -> list[bytes] | None:
+        """Payloads until the end of the dump; ``None`` where it must be begun again."""
+        payloads: list[bytes] = []
+        interrupted = False
+        while True:
+            try:
+                received = self._receive()
+            except KernelError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                interrupted = True  # a part is lost; the rest, and the end, still come
+                continue
+            for kind, flags, sequence, payload in received:
+                if sequence != wanted:
+                    continue  # the rest of an answer that came too late
+                interrupted = interrupted or bool(flags & wire.NLM_F_DUMP_INTR)
+                if kind == wire.NLMSG_DONE or kind == wire.NLMSG_ERROR:
+                    ack = _parse_done(payload) if kind == wire.NLMSG_DONE else _parse_ack(flags, payload)
+                    if ack.errno:
+                        raise refused(ack.errno, ack.text, "a netlink dump")
+                    return None if interrupted else payloads
+                payloads.append(payload)
+
+    def _take_sequence(self, count: int) -> int:
+        if self._sequence + count >= 1 << 32:
+            self._sequence = 0
+        first = self._sequence + 1
+        self._sequence += count
+        return first
+
+    def _send(self, message: bytes) -> int:
+        sequence = self._take_sequence(1)
+        data = bytearray(message)
+        _SEQUENCE.pack_into(data, 8, sequence)
+        self._transmit(data)
+        return sequence
+
+    def _transmit(self, data: bytearray) -> None:
+        self.counters.sends += 1
+        try:
+            self._socket.send(data)
+        except OSError as error:
+            raise refused(error.errno or 0) from error
+
+    def _receive(self) -> Iterator[tuple[int, int, int, bytes]]:
+        try:
+            size = self._socket.recv_into(self._buffer)
+        except BlockingIOError as error:
+            raise KernelError(
+                "netlink-timeout",
+                "the kernel did not answer a netlink request in time; try again",
+                errno.EAGAIN,
+            ) from error
+        except OSError as error:
+            raise refused(error.errno or 0) from error
+        return wire.messages(self._buffer[:size].tobytes())
+
+
+def _open(protocol: int, timeout: float) -> socket.socket:
+    made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
+    try:
+        for option in (_NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK):
+            made.setsockopt(_SOL_NETLINK, option, 1)
+        _enlarge(made, _SO_RCVBUFFORCE, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        _enlarge(made, _SO_SNDBUFFORCE, socket.SO_SNDBUF, _SEND_BUFFER)
+        # Not settimeout(): that costs a poll() before each receive.
+        seconds, rest = divmod(timeout, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL.pack(int(seconds), int(rest * 1e6)))
+        made.bind((0, 0))
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def _enlarge(made: socket.socket, force: int, plain: int, size: int) -> None:
+    try:
+        made.setsockopt(socket.SOL_SOCKET, force, size)
+    except PermissionError:  # root of a user namespace only: as much as net.core allows
+        made.setsockopt(socket.SOL_SOCKET, plain, size)
+
+
+def _parse_ack(flags: int, payload: bytes) -> Ack:
+    """An ``nlmsgerr``: errno, the refused message's header, then what the kernel says about it."""
+    errno_ = -_first_s32(payload)
+    if not errno_ or not flags & wire.NLM_F_ACK_TLVS:
+        return Ack(errno_) if errno_ else _OK
+    request = wire.HEADER_SIZE
+    if not flags & wire.NLM_F_CAPPED:  # the whole message is quoted
+        request = (wire.number(payload[4:8]) + 3) & ~3
+    return Ack(errno_, _said(payload, 4 + request))
+
+
+def _parse_done(payload: bytes) -> Ack:
+    """The end of a dump: errno, then what the kernel says about it."""
+    errno_ = -_first_s32(payload) if payload else 0
+    return Ack(errno_, _said(payload, 4)) if errno_ else _OK
+
+
+def _first_s32(payload: bytes) -> int:
+    number: int = wire.fixed(_S32, payload)[0]
+    return number
+
+
+def _said(payload: bytes, offset: int) -> str:
+    return wire.text(wire.attributes(payload, offset).get(_NLMSGERR_ATTR_MSG, b""))
