@@ -12,7 +12,7 @@ Route, Rule    ``RTA_PROTOCOL``/``FRA_PROTOCOL`` is ours, in a namespace of ours
                (routes) on a link of ours in an instance's namespace
 Neighbour,     ``NDA_PROTOCOL`` is ours
 NeighbourProxy
-Fdb            a static entry with ``NDA_PROTOCOL`` ours, on a bridge member of ours
+Fdb            a static entry on a bridge member of ours (the kernel keeps no protocol there)
 NftTable,      it is ``table inet deuteron`` in a namespace of ours
 NftElement
 Sysctl         in a namespace of ours; it has no owner in the kernel and is never removed

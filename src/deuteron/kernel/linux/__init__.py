@@ -1,0 +1,5 @@
+"""The real kernel: netlink, libnftables, namespace files, sysctl files."""
+
+from deuteron.kernel.linux.kernel import LinuxKernel
+
+__all__ = ["LinuxKernel"]

@@ -1,0 +1,227 @@
+"""Opened namespaces: for each a descriptor, a netlink socket and the indexes of its links.
+
+Opening them costs more than using them, so they stay open, the least recently used
+closed above a bound.  An open socket keeps a namespace alive after its name has gone;
+so what has gone from the directory is dropped at each look.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Final
+from zlib import crc32
+
+from deuteron.errors import KernelError
+from deuteron.kernel.linux.netlink import link
+from deuteron.kernel.linux.netlink.errors import refused
+from deuteron.kernel.linux.netlink.socket import Counters, NetlinkSocket
+from deuteron.kernel.linux.netns import NetnsDirectory
+from deuteron.kernel.linux.nft import NftListing
+from deuteron.kernel.linux.sysctl import Parameters
+from deuteron.kernel.linux.worker import Worker
+from deuteron.objects import HOST
+from deuteron.objects.ownership import may_be_ours
+
+#: Descriptors left to the rest of the process.
+_SPARE: Final = 256
+
+#: Descriptors below are left to libraries: libnftables waits with select(2), which aborts the
+#: process on one of 1024 (FD_SETSIZE) or more.
+_LOWEST: Final = 1024
+
+#: Indexes that we choose: above those that the kernel gives out, below 2**24.
+_FIRST_INDEX: Final = 1 << 12
+_LAST_INDEX: Final = (1 << 24) - 1
+
+
+class Space:
+    """One namespace, opened.
+
+    Attributes:
+        name: in the directory, "" for the host's.
+        inode: its identity.
+        fd: of the namespace itself.
+        rt: a NETLINK_ROUTE socket in it.
+        index: of each link known, by name.
+        ours: whether we make the links in it; else its indexes are forgotten after each run.
+        listing: what nftables held at the last look, with its generation then.
+    """
+
+    def __init__(self, name: str, inode: int, fd: int, rt: NetlinkSocket) -> None:
+        self.name = name
+        self.inode = inode
+        self.fd = fd
+        self.rt = rt
+        self.index: dict[str, int] = {}
+        self.ours = may_be_ours(name)
+        self.listing: tuple[int, NftListing] | None = None
+
+    def choose_index(self, name: str) -> int:
+        """The index to make the link ``name`` with; 0, the kernel's choice, where the namespace is not ours.
+
+        Derived from both names, so that a pair of indexes tells a veth pair from all others:
+        what :mod:`deuteron.kernel.linux.pairs` joins the ends by.
+        """
+        if not self.ours:
+            return 0
+        taken = set(self.index.values())
+        span = _LAST_INDEX - _FIRST_INDEX
+        index = _FIRST_INDEX + crc32(f"{self.name}/{name}".encode()) % span
+        while index in taken:
+            index = _FIRST_INDEX + (index + 1) % span
+        return index
+
+    def target(self, name: str) -> int | str:
+        """What names the link in a message: its index, or its name where that is not known."""
+        return self.index.get(name, name)
+
+    def look_up(self, name: str) -> int:
+        """The link's index, asked of the kernel where it is not known.
+
+        Raises:
+            KernelError: ``enodev``, there is no such link.
+        """
+        if name not in self.index:
+            self.index[name] = link.parse_link(self.rt.request(link.get_link(name))).index
+        return self.index[name]
+
+
+class Spaces:
+    """The opened namespaces; to be used on the worker's thread only.
+
+    Args:
+        limit: how many to keep open, by default as many as descriptors allow.
+    """
+
+    def __init__(self, worker: Worker, directory: NetnsDirectory, limit: int | None = None) -> None:
+        self.counters = Counters()
+        self.parameters = Parameters()
+        self.directory = directory
+        self._worker = worker
+        allowed = _raise_limit()
+        self._limit = _bound(allowed) if limit is None else limit
+        self._move_up = allowed > _LOWEST + _SPARE
+        self._open: OrderedDict[str, Space] = OrderedDict()
+        self.host = Space(HOST, 0, worker.home, self._socket(worker.home))
+
+    def _socket(self, fd: int) -> NetlinkSocket:
+        self._worker.enter(fd)
+        rt = NetlinkSocket(counters=self.counters)
+        if self._move_up:
+            rt.move_up(_LOWEST)
+        return rt
+
+    def _descriptor(self, fd: int) -> int:
+        """The descriptor for good of a namespace that ``fd`` is one of."""
+        if not self._move_up:
+            return fd
+        try:
+            return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _LOWEST)
+        finally:
+            os.close(fd)
+
+    def get(self, name: str, inode: int | None = None) -> Space:
+        """The namespace called ``name``, opened.
+
+        Args:
+            name: "" for the host's.
+            inode: which one it is, where the caller has just looked.
+
+        Raises:
+            KernelError: ``no-netns``.
+        """
+        if name == HOST:
+            return self.host
+        if inode is None:
+            inode = self.directory.inode(name)
+        space = self._open.get(name)
+        if space is not None and space.inode == inode:
+            self._open.move_to_end(name)
+            return space
+        self.drop(name)
+        try:
+            return self._open_anew(name)
+        except OSError as error:
+            raise refused(error.errno or 0, doing=f"to enter the network namespace {name}") from error
+
+    def _open_anew(self, name: str) -> Space:
+        fd = self._descriptor(self.directory.open(name))
+        try:
+            return self.adopt(Space(name, os.fstat(fd).st_ino, fd, self._socket(fd)))
+        except (KernelError, OSError):
+            self._worker.forget(fd)
+            os.close(fd)
+            raise
+
+    def settle(self, name: str, fd: int, rt: NetlinkSocket) -> Space:
+        """Keep a namespace that the caller has opened."""
+        if self._move_up:
+            rt.move_up(_LOWEST)
+        fd = self._descriptor(fd)
+        return self.adopt(Space(name, os.fstat(fd).st_ino, fd, rt))
+
+    def adopt(self, space: Space) -> Space:
+        """Keep ``space``, at the price of the one that was not used for longest."""
+        while len(self._open) >= self._limit:
+            self.drop(next(iter(self._open)))
+        self._open[space.name] = space
+        return space
+
+    def drop(self, name: str) -> None:
+        """Close the namespace called ``name``."""
+        if (space := self._open.pop(name, None)) is not None:
+            space.rt.close()
+            self._worker.forget(space.fd)
+            os.close(space.fd)
+
+    def keep_only(self, alive: Mapping[str, int]) -> None:
+        """Close what is gone from the directory or was replaced there."""
+        gone = [name for name, space in self._open.items() if alive.get(name) != space.inode]
+        for name in gone:
+            self.drop(name)
+
+    def forget_indexes(self) -> None:
+        """Forget the indexes of links that others may have made anew."""
+        self.host.index.clear()
+        for space in self._open.values():
+            if not space.ours:
+                space.index.clear()
+
+    def inside(self, space: Space, function: Callable[[], None]) -> None:
+        """Run ``function`` in the namespace."""
+        self._worker.in_netns(space.fd, function)
+
+    def enter(self, space: Space) -> None:
+        """Go to the namespace."""
+        self._worker.enter(space.fd)
+
+    def parameters_of(self, space: Space) -> Parameters:
+        """Go to the namespace; its kernel parameters."""
+        self.enter(space)
+        self.parameters.enter(f"{space.name}/{space.inode}")
+        return self.parameters
+
+    def close(self) -> None:
+        """Close all."""
+        for name in list(self._open):
+            self.drop(name)
+        self.host.rt.close()
+        self.parameters.close()
+
+
+def _raise_limit() -> int:
+    """Allow this process as many descriptors as it may have; how many that is."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+def _bound(descriptors: int) -> int:
+    """How many namespaces may be open at a time."""
+    return max(
+        8, (descriptors - _LOWEST - _SPARE if descriptors > _LOWEST + _SPARE else descriptors - _SPARE) // 2
+    )

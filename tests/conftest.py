@@ -1,0 +1,45 @@
+"""The sandbox that every test on a real kernel runs in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from deuteron.kernel.linux import LinuxKernel
+from tests.support.sandbox import Host, enter_once, private_host, why_not
+
+# Here, and not in a hook: a user namespace needs a process of one thread, and xdist's
+# workers, which are started later, inherit it.
+enter_once()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if reason := why_not():
+        skip = pytest.mark.skip(reason=reason)
+        for item in items:
+            if item.get_closest_marker("kernel"):
+                item.add_marker(skip)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if reason := why_not():
+        skipped = [
+            report for report in terminalreporter.stats.get("skipped", []) if "kernel" in report.keywords
+        ]
+        terminalreporter.write_line(f"{len(skipped)} tests on a real kernel skipped: {reason}", yellow=True)
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    """A host of the test's own."""
+    with private_host() as made:
+        yield made
+
+
+@pytest.fixture
+def linux_kernel(host: Host) -> Iterator[LinuxKernel]:
+    """The real kernel, on a host of the test's own."""
+    kernel = LinuxKernel(host.netns_dir)
+    yield kernel
+    kernel.close()
