@@ -6,10 +6,12 @@ from deuteron.domain.network import Network
 from deuteron.domain.port import Binding, FixedIP, Port
 from deuteron.domain.router import ExtraRoute, Gateway, Router
 from deuteron.domain.subnet import Subnet
+from deuteron.domain.validation import FieldError
 
 __all__ = [
     "Binding",
     "ExtraRoute",
+    "FieldError",
     "FixedIP",
     "FloatingIP",
     "Gateway",

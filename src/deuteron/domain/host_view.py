@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
+from deuteron.domain import consistency
 from deuteron.domain.floating_ip import FloatingIP, NdpProxy
 from deuteron.domain.network import Network
 from deuteron.domain.port import Port
 from deuteron.domain.router import Router
 from deuteron.domain.subnet import Subnet
+from deuteron.domain.validation import FieldError
+
+#: Number of /31s in 169.254.64.0/18.
+LEGS = 8192
 
 
 class Leg(msgspec.Struct, frozen=True, order=True, kw_only=True):
@@ -21,6 +26,10 @@ class Leg(msgspec.Struct, frozen=True, order=True, kw_only=True):
     router_id: str
     network_id: str
     index: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.index < LEGS:
+            raise FieldError("bad-value", "index", f"a leg's index lies between 0 and {LEGS - 1}")
 
 
 class HostView(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,3 +53,6 @@ class HostView(msgspec.Struct, frozen=True, kw_only=True):
     agent_gateways: tuple[str, ...] = ()
     legs: tuple[Leg, ...] = ()
     notices: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        consistency.check(self)

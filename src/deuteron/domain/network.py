@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from deuteron.domain import validation as check
+
 
 class Network(msgspec.Struct, frozen=True, kw_only=True):
     """A layer-2 network as one host sees it.
@@ -24,3 +26,10 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     external: bool = False
     bridge: str = ""
     physical_network: str = ""
+
+    def __post_init__(self) -> None:
+        check.check_id("id", self.id)
+        check.check_name("name", self.name)
+        check.check_mtu("mtu", self.mtu)
+        if self.bridge:
+            check.check_device_name("bridge", self.bridge)
