@@ -1,0 +1,253 @@
+#!/bin/bash
+# What `deuteron apply` would do, as commands.  Run it as root; it stops at the first
+# command that fails and takes nothing back.  Needs ip, nft and sysctl; where the plan
+# announces addresses or ends connections, arping, ndsend and conntrack are used if installed.
+set -euo pipefail
+
+# address NAMESPACE DEVICE ADDRESS HEX: adds an address that carries our protocol number.
+# iproute2 before 6.3 cannot say `proto`; there the netlink message (RTM_NEWADDR, little
+# endian, the address as HEX) is written out and handed to `ip address restore`.
+address() {
+    local netns=$1 dev=$2 address=$3 hex=$4 bits=${3#*/} family=02 nodad= link index payload escaped
+    if [[ $(ip address help 2>&1) == *proto* ]]; then
+        [[ $address == *:* ]] && nodad=nodad
+        ip ${netns:+-n "$netns"} address add "$address" dev "$dev" $nodad proto 210
+        return
+    fi
+    link=$(ip ${netns:+-n "$netns"} -o link show dev "$dev")
+    index=${link%%:*}
+    [[ $address == *:* ]] && family=0a
+    word() { printf '%02x%02x%02x%02x' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24)); }
+    attribute() { local size=$((4 + ${#2} / 2)); printf '%02x00%s00%s' $size "$1" "$2"; }
+    payload=$family$(printf %02x "$bits")0000$(word "$index")
+    payload+=$(attribute 01 "$hex")$(attribute 02 "$hex")$(attribute 0b d2)000000
+    [[ $family == 0a ]] && payload+=$(attribute 08 02000000)  # IFA_F_NODAD
+    # The dump's magic, then the message: length, RTM_NEWADDR, flags, sequence, port.
+    escaped=22123647$(word $((16 + ${#payload} / 2)))140000000100000000000000$payload
+    printf "$(sed 's/../\\x&/g' <<<"$escaped")" | ip ${netns:+-n "$netns"} address restore
+}
+
+# drop COMMAND: a deletion of what the kernel may have taken away together with something else.
+drop() {
+    "$@" 2>/dev/null || true
+}
+
+# flush NAMESPACE ADDRESS: ends the tracked connections that come from or go to the address.
+flush() {
+    if ! command -v conntrack >/dev/null; then
+        echo "conntrack is not installed: connections of $2 in $1 live on" >&2
+        return
+    fi
+    local family=ipv4
+    [[ $2 == *:* ]] && family=ipv6
+    ip netns exec "$1" conntrack -D -f "$family" --orig-src "$2" >/dev/null 2>&1 || true
+    ip netns exec "$1" conntrack -D -f "$family" --orig-dst "$2" >/dev/null 2>&1 || true
+}
+
+# announce NAMESPACE DEVICE ADDRESS: tells the neighbours on the wire that the address is here,
+# in the background, since arping lingers for a second.
+announce() {
+    local tool=arping
+    [[ $3 == *:* ]] && tool=ndsend
+    if ! command -v "$tool" >/dev/null; then
+        echo "$tool is not installed: neighbours learn of $3 by themselves" >&2
+    elif [[ $tool == ndsend ]]; then
+        ip netns exec "$1" ndsend "$3" "$2" >/dev/null &
+    elif [[ $(arping -h 2>&1) == *'unsolicited ARP mode'* ]]; then  # of iputils
+        ip netns exec "$1" arping -q -c 1 -U -I "$2" "$3" >/dev/null 2>&1 &
+    else  # Thomas Habets'
+        ip netns exec "$1" arping -q -c 1 -U -P -i "$2" -S "$3" "$3" >/dev/null 2>&1 &
+    fi
+}
+
+# --- floating IPs of public
+ip netns add fip-837f5833-d9d6-58dd-b653-fbd887942885
+ip -n fip-837f5833-d9d6-58dd-b653-fbd887942885 link set lo alias 'deuteron fip/837f5833-d9d6-58dd-b653-fbd887942885'
+ip -n fip-837f5833-d9d6-58dd-b653-fbd887942885 link set lo up
+ip netns exec fip-837f5833-d9d6-58dd-b653-fbd887942885 sysctl -qw \
+    net/ipv4/conf/all/accept_redirects=0 \
+    net/ipv4/conf/all/accept_source_route=0 \
+    net/ipv4/conf/all/arp_announce=2 \
+    net/ipv4/conf/all/arp_ignore=1 \
+    net/ipv4/conf/all/rp_filter=0 \
+    net/ipv4/conf/all/secure_redirects=0 \
+    net/ipv4/conf/all/send_redirects=0 \
+    net/ipv4/conf/default/accept_redirects=0 \
+    net/ipv4/conf/default/accept_source_route=0 \
+    net/ipv4/conf/default/arp_announce=2 \
+    net/ipv4/conf/default/arp_ignore=1 \
+    net/ipv4/conf/default/rp_filter=0 \
+    net/ipv4/conf/default/secure_redirects=0 \
+    net/ipv4/conf/default/send_redirects=0 \
+    net/ipv4/ip_forward=1 \
+    net/ipv4/ip_nonlocal_bind=1 \
+    net/ipv6/conf/all/accept_ra=0 \
+    net/ipv6/conf/all/accept_redirects=0 \
+    net/ipv6/conf/all/autoconf=0 \
+    net/ipv6/conf/all/forwarding=1 \
+    net/ipv6/conf/default/accept_ra=0 \
+    net/ipv6/conf/default/accept_redirects=0 \
+    net/ipv6/conf/default/addr_gen_mode=1 \
+    net/ipv6/conf/default/autoconf=0 \
+    net/ipv6/conf/default/forwarding=1
+ip netns exec fip-837f5833-d9d6-58dd-b653-fbd887942885 nft -f - <<'EOF'
+create table inet deuteron
+add chain inet deuteron forward { type filter hook forward priority 0; policy drop; }
+add chain inet deuteron input { type filter hook input priority 0; policy drop; }
+add chain inet deuteron raw_output { type filter hook output priority -300; policy accept; }
+add chain inet deuteron raw_prerouting { type filter hook prerouting priority -300; policy accept; }
+add rule inet deuteron forward iifname "fpr-*" fib saddr . iif oif 0 drop comment "a source that does not live behind this leg"
+add rule inet deuteron forward iifname "fpr-*" oifname "fg-*" accept comment "to the external network"
+add rule inet deuteron forward iifname "fpr-*" oifname "fpr-*" accept comment "to a floating IP on this host"
+add rule inet deuteron forward iifname "fg-*" oifname "fpr-*" accept comment "to a floating IP"
+add rule inet deuteron input iifname "lo" accept comment "itself"
+add rule inet deuteron input ct state established,related accept comment "replies"
+add rule inet deuteron input icmp type { echo-reply, echo-request } accept comment "ping"
+add rule inet deuteron input icmpv6 type { echo-reply, echo-request, nd-neighbor-advert, nd-neighbor-solicit } accept comment "ping and neighbour discovery"
+add rule inet deuteron raw_output notrack comment "the routers track"
+add rule inet deuteron raw_prerouting notrack comment "the routers track"
+EOF
+ip link add name tap673e0e2e-53 address fe:16:3e:ac:24:81 mtu 1500 master br-ex type veth peer name fg-673e0e2e-53 address fa:16:3e:ac:24:81 mtu 1500 netns fip-837f5833-d9d6-58dd-b653-fbd887942885
+ip link set dev tap673e0e2e-53 alias 'deuteron fip/837f5833-d9d6-58dd-b653-fbd887942885'
+ip -n fip-837f5833-d9d6-58dd-b653-fbd887942885 link set dev fg-673e0e2e-53 alias 'deuteron fip/837f5833-d9d6-58dd-b653-fbd887942885'
+ip link property add dev tap673e0e2e-53 altname tap-673e0e2e-53ac-5174-a318-7e470ac71126
+ip -n fip-837f5833-d9d6-58dd-b653-fbd887942885 link property add dev fg-673e0e2e-53 altname fg-673e0e2e-53ac-5174-a318-7e470ac71126
+ip netns exec fip-837f5833-d9d6-58dd-b653-fbd887942885 sysctl -qw \
+    net/ipv4/conf/fg-673e0e2e-53/proxy_arp=1 \
+    net/ipv4/neigh/fg-673e0e2e-53/proxy_delay=0 \
+    net/ipv6/conf/fg-673e0e2e-53/proxy_ndp=1 \
+    net/ipv6/neigh/fg-673e0e2e-53/proxy_delay=0
+address fip-837f5833-d9d6-58dd-b653-fbd887942885 fg-673e0e2e-53 203.0.113.221/24 cb0071dd
+ip link set dev tap673e0e2e-53 up
+ip -n fip-837f5833-d9d6-58dd-b653-fbd887942885 link set dev fg-673e0e2e-53 up
+ip -n fip-837f5833-d9d6-58dd-b653-fbd887942885 -4 route add 0.0.0.0/0 table 501227860 proto 210 via 203.0.113.1 dev fg-673e0e2e-53
+announce fip-837f5833-d9d6-58dd-b653-fbd887942885 fg-673e0e2e-53 203.0.113.221
+
+# --- router r1
+ip link delete dev tap3fa3233e-59
+ip netns add snat-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947
+ip -n snat-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 link set lo alias 'deuteron router/25d52c7e-7f4f-58e0-8d15-3a6f4a99b947'
+ip -n snat-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 link set lo up
+ip netns exec snat-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 sysctl -qw \
+    net/ipv4/conf/all/accept_redirects=0 \
+    net/ipv4/conf/all/accept_source_route=0 \
+    net/ipv4/conf/all/arp_announce=2 \
+    net/ipv4/conf/all/arp_ignore=1 \
+    net/ipv4/conf/all/rp_filter=0 \
+    net/ipv4/conf/all/secure_redirects=0 \
+    net/ipv4/conf/all/send_redirects=0 \
+    net/ipv4/conf/default/accept_redirects=0 \
+    net/ipv4/conf/default/accept_source_route=0 \
+    net/ipv4/conf/default/arp_announce=2 \
+    net/ipv4/conf/default/arp_ignore=1 \
+    net/ipv4/conf/default/rp_filter=0 \
+    net/ipv4/conf/default/secure_redirects=0 \
+    net/ipv4/conf/default/send_redirects=0 \
+    net/ipv4/ip_forward=1 \
+    net/ipv6/conf/all/accept_ra=0 \
+    net/ipv6/conf/all/accept_redirects=0 \
+    net/ipv6/conf/all/autoconf=0 \
+    net/ipv6/conf/all/forwarding=1 \
+    net/ipv6/conf/default/accept_ra=0 \
+    net/ipv6/conf/default/accept_redirects=0 \
+    net/ipv6/conf/default/addr_gen_mode=1 \
+    net/ipv6/conf/default/autoconf=0 \
+    net/ipv6/conf/default/forwarding=1 \
+    net/netfilter/nf_conntrack_tcp_be_liberal=1
+ip netns exec qrouter-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 nft -f - <<'EOF'
+add table inet deuteron
+delete table inet deuteron
+create table inet deuteron
+add map inet deuteron fixed_to_floating { type ipv4_addr : ipv4_addr; }
+add set inet deuteron fixed_with_floating { type ipv4_addr; }
+add map inet deuteron floating_to_fixed { type ipv4_addr : ipv4_addr; }
+add set inet deuteron proxied6 { type ipv6_addr; }
+add chain inet deuteron forward { type filter hook forward priority 0; policy drop; }
+add chain inet deuteron input { type filter hook input priority 0; policy drop; }
+add chain inet deuteron marking { type filter hook prerouting priority -150; policy accept; }
+add chain inet deuteron postrouting { type nat hook postrouting priority 100; policy accept; }
+add chain inet deuteron prerouting { type nat hook prerouting priority -100; policy accept; }
+add rule inet deuteron forward iifname "qr-*" oifname "qr-*" accept comment "between internal networks"
+add rule inet deuteron forward iifname "qr-*" oifname "rfp-25d52c7e-7" meta nfproto ipv4 ct state invalid drop comment "would leave untranslated"
+add rule inet deuteron forward iifname "qr-*" oifname "rfp-25d52c7e-7" meta mark 16 accept comment "from a fixed address with a floating IP"
+add rule inet deuteron forward iifname "rfp-25d52c7e-7" oifname "qr-*" ct state established,related accept comment "replies"
+add rule inet deuteron forward iifname "rfp-25d52c7e-7" oifname "qr-*" ct status dnat accept comment "to a floating IP"
+add rule inet deuteron forward iifname "rfp-25d52c7e-7" oifname "qr-*" ip6 daddr @proxied6 accept comment "to an NDP proxy"
+add rule inet deuteron input iifname "lo" accept comment "itself"
+add rule inet deuteron input ct state established,related accept comment "replies"
+add rule inet deuteron input icmp type { echo-reply, echo-request } accept comment "ping"
+add rule inet deuteron input icmpv6 type { echo-reply, echo-request, nd-neighbor-advert, nd-neighbor-solicit } accept comment "ping and neighbour discovery"
+add rule inet deuteron marking iifname "qr-*" ip saddr @fixed_with_floating meta mark set 16 comment "its way out is the leg"
+add rule inet deuteron marking iifname "qr-*" ip6 saddr @proxied6 meta mark set 16 comment "its way out is the leg"
+add rule inet deuteron postrouting oifname "rfp-25d52c7e-7" snat ip to ip saddr map @fixed_to_floating comment "fixed address to its floating IP"
+add rule inet deuteron prerouting iifname "rfp-25d52c7e-7" dnat ip to ip daddr map @floating_to_fixed comment "floating IP to its fixed address"
+create element inet deuteron fixed_to_floating { 10.0.0.5 : 203.0.113.50 }
+create element inet deuteron fixed_with_floating { 10.0.0.5 }
+create element inet deuteron floating_to_fixed { 203.0.113.50 : 10.0.0.5 }
+EOF
+ip netns exec snat-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 nft -f - <<'EOF'
+create table inet deuteron
+add map inet deuteron fixed_to_floating { type ipv4_addr : ipv4_addr; }
+add map inet deuteron floating_to_fixed { type ipv4_addr : ipv4_addr; }
+add map inet deuteron forwarded_ports { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }
+add chain inet deuteron forward { type filter hook forward priority 0; policy drop; }
+add chain inet deuteron input { type filter hook input priority 0; policy drop; }
+add chain inet deuteron postrouting { type nat hook postrouting priority 100; policy accept; }
+add chain inet deuteron prerouting { type nat hook prerouting priority -100; policy accept; }
+add rule inet deuteron forward iifname "sg-*" oifname "sg-*" ct status dnat accept comment "between internal networks"
+add rule inet deuteron forward iifname "sg-*" oifname "qg-3fa3233e-59" meta nfproto ipv4 ct state invalid drop comment "would leave untranslated"
+add rule inet deuteron forward iifname "sg-*" oifname "qg-3fa3233e-59" accept comment "to the external network"
+add rule inet deuteron forward iifname "qg-3fa3233e-59" oifname "sg-*" ct state established,related accept comment "replies"
+add rule inet deuteron forward iifname "qg-3fa3233e-59" oifname "sg-*" ct status dnat accept comment "to a floating IP"
+add rule inet deuteron forward iifname "qg-3fa3233e-59" oifname "sg-*" meta nfproto ipv6 accept comment "IPv6 is routed"
+add rule inet deuteron input iifname "lo" accept comment "itself"
+add rule inet deuteron input ct state established,related accept comment "replies"
+add rule inet deuteron input icmp type { echo-reply, echo-request } accept comment "ping"
+add rule inet deuteron input icmpv6 type { echo-reply, echo-request, nd-neighbor-advert, nd-neighbor-solicit } accept comment "ping and neighbour discovery"
+add rule inet deuteron postrouting oifname "qg-3fa3233e-59" snat ip to ip saddr map @fixed_to_floating comment "fixed address to its floating IP"
+add rule inet deuteron postrouting iifname "sg-*" oifname "sg-*" ct status dnat snat ip to ip saddr map @fixed_to_floating comment "hairpin from a fixed address with a floating IP"
+add rule inet deuteron postrouting iifname "sg-*" oifname "sg-*" ct status dnat meta nfproto ipv4 snat ip to 203.0.113.10 comment "hairpin from one without"
+add rule inet deuteron postrouting oifname "qg-3fa3233e-59" meta nfproto ipv4 snat ip to 203.0.113.10 fully-random comment "all others share the gateway's address"
+add rule inet deuteron prerouting dnat ip to ip daddr map @floating_to_fixed comment "floating IP to its fixed address"
+add rule inet deuteron prerouting meta l4proto { tcp, udp } dnat ip to ip daddr . meta l4proto . th dport map @forwarded_ports comment "forwarded port"
+EOF
+ip link add name tap3fa3233e-59 address fe:16:3e:e4:c1:c5 mtu 1500 master br-ex type veth peer name qg-3fa3233e-59 address fa:16:3e:e4:c1:c5 mtu 1500 netns snat-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947
+ip link set dev tap3fa3233e-59 alias 'deuteron router/25d52c7e-7f4f-58e0-8d15-3a6f4a99b947'
+ip -n snat-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 link set dev qg-3fa3233e-59 alias 'deuteron router/25d52c7e-7f4f-58e0-8d15-3a6f4a99b947'
+ip link property add dev tap3fa3233e-59 altname tap-3fa3233e-596d-5f07-8d5f-ad0e3bfc4699
+ip -n snat-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 link property add dev qg-3fa3233e-59 altname qg-3fa3233e-596d-5f07-8d5f-ad0e3bfc4699
+ip -n fip-837f5833-d9d6-58dd-b653-fbd887942885 link add name fpr-25d52c7e-7 address fa:16:3f:40:e5:38 mtu 1500 type veth peer name rfp-25d52c7e-7 address fa:16:3f:a6:96:0c mtu 1500 netns qrouter-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947
+ip -n fip-837f5833-d9d6-58dd-b653-fbd887942885 link set dev fpr-25d52c7e-7 alias 'deuteron router/25d52c7e-7f4f-58e0-8d15-3a6f4a99b947'
+ip -n qrouter-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 link set dev rfp-25d52c7e-7 alias 'deuteron router/25d52c7e-7f4f-58e0-8d15-3a6f4a99b947'
+ip -n fip-837f5833-d9d6-58dd-b653-fbd887942885 link property add dev fpr-25d52c7e-7 altname fpr-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947
+ip -n qrouter-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 link property add dev rfp-25d52c7e-7 altname rfp-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947
+ip -n net-5ec2846b-5623-5b9c-8d3a-b8480f18bfd3 link add name tape1302e97-07 address fe:16:3e:9d:ec:b3 mtu 1500 master br-5ec2846b-56 type veth peer name sg-e1302e97-07 address fa:16:3e:9d:ec:b3 mtu 1500 netns snat-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947
+ip -n net-5ec2846b-5623-5b9c-8d3a-b8480f18bfd3 link set dev tape1302e97-07 alias 'deuteron router/25d52c7e-7f4f-58e0-8d15-3a6f4a99b947'
+ip -n snat-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 link set dev sg-e1302e97-07 alias 'deuteron router/25d52c7e-7f4f-58e0-8d15-3a6f4a99b947'
+ip -n net-5ec2846b-5623-5b9c-8d3a-b8480f18bfd3 link property add dev tape1302e97-07 altname tap-e1302e97-078e-51d2-993f-c54678ac20af
+ip -n snat-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 link property add dev sg-e1302e97-07 altname sg-e1302e97-078e-51d2-993f-c54678ac20af
+address fip-837f5833-d9d6-58dd-b653-fbd887942885 fpr-25d52c7e-7 169.254.91.151/31 a9fe5b97
+address qrouter-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 rfp-25d52c7e-7 169.254.91.150/31 a9fe5b96
+address snat-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 qg-3fa3233e-59 203.0.113.10/24 cb00710a
+address snat-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 sg-e1302e97-07 10.0.0.224/24 0a0000e0
+ip -n fip-837f5833-d9d6-58dd-b653-fbd887942885 neighbour add 169.254.91.150 lladdr fa:16:3f:a6:96:0c nud permanent dev fpr-25d52c7e-7 protocol 210
+ip -n qrouter-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 neighbour add 169.254.91.151 lladdr fa:16:3f:40:e5:38 nud permanent dev rfp-25d52c7e-7 protocol 210
+ip link set dev tap3fa3233e-59 up
+ip -n fip-837f5833-d9d6-58dd-b653-fbd887942885 link set dev fpr-25d52c7e-7 up
+ip -n net-5ec2846b-5623-5b9c-8d3a-b8480f18bfd3 link set dev tape1302e97-07 up
+ip -n snat-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 link set dev sg-e1302e97-07 up
+ip -n qrouter-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 link set dev rfp-25d52c7e-7 up
+ip -n snat-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 link set dev qg-3fa3233e-59 up
+ip -n fip-837f5833-d9d6-58dd-b653-fbd887942885 -4 rule add priority 32770 iif fpr-25d52c7e-7 lookup 501227860 protocol 210
+ip -n qrouter-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 -4 rule add priority 32768 fwmark 16 lookup 16 protocol 210
+ip -n qrouter-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 -4 rule add priority 32769 iif qr-06516c2c-3b lookup 275060418 protocol 210
+ip -n qrouter-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 -4 rule add priority 32770 iif lo lookup 16 protocol 210
+ip -n fip-837f5833-d9d6-58dd-b653-fbd887942885 -4 route add 203.0.113.50/32 table 254 proto 210 via 169.254.91.150 dev fpr-25d52c7e-7
+ip -n qrouter-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 -4 route add 0.0.0.0/0 table 16 proto 210 via 169.254.91.151 dev rfp-25d52c7e-7
+ip -n qrouter-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 -4 route add 0.0.0.0/0 table 275060418 proto 210 via 10.0.0.224 dev qr-06516c2c-3b
+ip -n snat-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 -4 route add 0.0.0.0/0 table 254 proto 210 via 203.0.113.1 dev qg-3fa3233e-59
+flush qrouter-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 10.0.0.5
+announce snat-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 qg-3fa3233e-59 203.0.113.10
+announce fip-837f5833-d9d6-58dd-b653-fbd887942885 fg-673e0e2e-53 203.0.113.50
+
+wait
