@@ -1,0 +1,16 @@
+"""Plans become kernel state, unit by unit, each all or nothing; and what is remembered of it."""
+
+from deuteron.apply.engine import Reporter, Result, UnitResult, apply_plan, verify
+from deuteron.apply.look import look_for
+from deuteron.apply.state import State, default_state_dir
+
+__all__ = [
+    "Reporter",
+    "Result",
+    "State",
+    "UnitResult",
+    "apply_plan",
+    "default_state_dir",
+    "look_for",
+    "verify",
+]
