@@ -69,16 +69,10 @@ ip netns exec qrouter-25d52c7e-7f4f-58e0-8d15-3a6f4a99b947 sysctl -qw \
     net/ipv4/conf/all/secure_redirects=0 \
     net/ipv4/conf/all/send_redirects=0 \
     net/ipv4/conf/default/accept_redirects=0 \
-    net/ipv4/conf/default/accept_source_route=0 \
-    net/ipv4/conf/default/arp_announce=2 \
-    net/ipv4/conf/default/arp_ignore=1 \
     net/ipv4/conf/default/rp_filter=0 \
     net/ipv4/conf/default/secure_redirects=0 \
     net/ipv4/conf/default/send_redirects=0 \
     net/ipv4/ip_forward=1 \
-    net/ipv6/conf/all/accept_ra=0 \
-    net/ipv6/conf/all/accept_redirects=0 \
-    net/ipv6/conf/all/autoconf=0 \
     net/ipv6/conf/all/forwarding=1 \
     net/ipv6/conf/default/accept_ra=0 \
     net/ipv6/conf/default/accept_redirects=0 \

@@ -1,0 +1,33 @@
+"""A tenant network on this host: a bridge in a namespace of its own."""
+
+from __future__ import annotations
+
+from deuteron.compile import names, policy
+from deuteron.compile.draft import Draft
+from deuteron.compile.index import wire
+from deuteron.domain import Network
+from deuteron.objects import Bridge, LinkUp, Netns, Unit
+
+
+def network_unit(network: Network) -> Unit | None:
+    """The unit of a network; ``None`` for a provider network, whose bridge is the host's."""
+    if network.bridge:
+        return None
+    draft = Draft("network", network.id, f"network {network.name or network.id}")
+    netns, bridge = wire(network)
+    altname = names.altname("br", network.id)
+    draft.add(
+        Netns(name=netns, owner=draft.name),
+        *policy.netns_sysctls("network", netns),
+        Bridge(
+            netns=netns,
+            name=bridge,
+            mac=names.derived_mac(altname),
+            mtu=network.mtu,
+            owner=draft.name,
+            altname=altname,
+        ),
+    )
+    if network.admin_state_up:
+        draft.add(LinkUp(netns=netns, dev=bridge))
+    return draft.unit()
