@@ -7,7 +7,7 @@ subnets, which is looked for within one network or router.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
@@ -205,6 +205,20 @@ class _Checker:
             if fixed.setdefault(place, floating.id) != floating.id:
                 sentence = f"{floating.fixed_ip_address} has another floating IP on this router"
                 _refuse("fixed-address-taken", "fixed_ip_address", sentence, "floatingip", floating.id)
+        self._forwardings(fixed)
+
+    def _forwardings(self, fixed: Mapping[tuple[str, str], str]) -> None:
+        """An answer to a forwarded packet would leave by the leg, with another source than was asked."""
+        for floating in self.view.floating_ips:
+            if not floating.port_forwardings or not self.routers[floating.router_id].distributed:
+                continue
+            for rule in floating.port_forwardings:
+                if (floating.router_id, rule.internal_ip_address) in fixed:
+                    sentence = (
+                        f"{rule.internal_ip_address} has a floating IP of its own on this distributed router,"
+                        " which its answers would leave by; forward to another address, or take that one away"
+                    )
+                    _refuse("fixed-address-taken", "port_forwardings", sentence, "floatingip", floating.id)
 
     def _floating_address(self, floating: FloatingIP) -> None:
         field, address = "floating_ip_address", floating.floating_ip_address

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from functools import lru_cache
+from typing import Final
 
 #: Smallest MTU of an IPv4 link (RFC 791) and of an IPv6 one (RFC 8200), and the largest packet.
 MTU_MIN_IPV4, MTU_MIN_IPV6, MTU_MAX = 68, 1280, 65535
@@ -22,6 +23,10 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _DEVICE = re.compile(r"[^\s/:\x00-\x1f\x7f]{1,15}")
 _NETNS = re.compile(r"[^\s/\x00-\x1f\x7f]{1,255}")
+
+
+#: How the namespaces that we make begin (``objects.ownership``): never an instance's.
+RESERVED_NETNS: Final = ("qrouter-", "snat-", "fip-", "net-")
 
 
 class FieldError(ValueError):
@@ -192,6 +197,13 @@ def check_netns_name(field: str, value: str) -> None:
             "bad-value",
             field,
             f"{value!r} is no name of a namespace: one file name without '/' or white space",
+        )
+    if value.startswith(RESERVED_NETNS):
+        raise FieldError(
+            "bad-value",
+            field,
+            f"{value!r} begins like a namespace of deuteron's own ({', '.join(RESERVED_NETNS)});"
+            " give the instance's another name",
         )
 
 

@@ -21,7 +21,14 @@ from deuteron.domain import (
     Router,
     Subnet,
 )
-from deuteron.domain.validation import canonical_address, canonical_mac, canonical_prefix, overlap
+from deuteron.domain.validation import (
+    RESERVED_NETNS,
+    canonical_address,
+    canonical_mac,
+    canonical_prefix,
+    overlap,
+)
+from deuteron.objects.ownership import NETNS_PREFIXES
 
 MAC = "fa:16:3e:00:00:01"
 
@@ -100,3 +107,7 @@ def test_prefixes_overlap_where_one_holds_the_other(one: int, length: int, other
     first = f"{one}.0.0.0/8"
     second = f"{other}.0.0.0/{length}"
     assert overlap(first, second) == (one == other)
+
+
+def test_reserved_namespace_names_are_those_that_we_make() -> None:
+    assert RESERVED_NETNS == NETNS_PREFIXES

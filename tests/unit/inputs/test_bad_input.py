@@ -139,6 +139,19 @@ CASES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "overlapping-subnets",
         (":11:", "routers[0].interfaces", "overlap"),
     ),
+    "an instance in a namespace of ours": (
+        with_port(VM3 + "'binding:profile': {netns: net-vm3}}"),
+        "bad-value",
+        ("ports[2]", "net-vm3", "another name"),
+    ),
+    "port forwarding to an instance with a distributed floating IP": (
+        with_fip(
+            "{floating_network_id: public, floating_ip_address: 203.0.113.60, port_forwardings:"
+            " [{protocol: tcp, external_port: 80, internal_port_id: vm1, internal_port: 80}]}"
+        ),
+        "fixed-address-taken",
+        ("floatingips[1].port_forwardings", "10.0.0.5", "forward to another address"),
+    ),
     "legs' range": (
         replaced("10.0.0.0/24", "169.254.0.0/16").replace("10.0.0.", "169.254.0."),
         "reserved-range",
