@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from struct import Struct
 from typing import Final
 
@@ -144,8 +145,9 @@ def dump_rules(family: int = 0) -> bytes:
     return wire.message(RTM_GETRULE, wire.NLM_F_DUMP, _RULE.pack(family, 0, 0, 0, 0, 0, 0, 0, 0))
 
 
+@lru_cache(maxsize=1024)
 def parse_rule(payload: bytes) -> RuleRecord:
-    """One rule of an answer.
+    """One rule of an answer; remembered, since each namespace has the kernel's own.
 
     Raises:
         ValueError: the payload is malformed.

@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import socket
+import threading
 from collections.abc import Iterator, Sequence
 from struct import Struct
 from types import TracebackType
@@ -74,6 +75,16 @@ class Counters(msgspec.Struct):
 _OK: Final = Ack()
 
 
+class _Buffers(threading.local):
+    """What a datagram is received in, one for each thread: thousands of sockets stay open."""
+
+    def __init__(self) -> None:
+        self.datagram = memoryview(bytearray(_DATAGRAM))
+
+
+_BUFFERS: Final = _Buffers()
+
+
 class NetlinkSocket:
     """A socket in the network namespace of the thread that makes it; any one thread at a time may use it.
 
@@ -91,7 +102,6 @@ class NetlinkSocket:
     ) -> None:
         self.counters = Counters() if counters is None else counters
         self._sequence = 0
-        self._buffer = memoryview(bytearray(_DATAGRAM))
         try:
             self._socket = _open(protocol, timeout)
         except OSError as error:
@@ -247,8 +257,9 @@ class NetlinkSocket:
             raise refused(error.errno or 0) from error
 
     def _receive(self) -> Iterator[tuple[int, int, int, bytes]]:
+        buffer = _BUFFERS.datagram
         try:
-            size = self._socket.recv_into(self._buffer)
+            size = self._socket.recv_into(buffer)
         except BlockingIOError as error:
             raise KernelError(
                 "netlink-timeout",
@@ -257,7 +268,7 @@ class NetlinkSocket:
             ) from error
         except OSError as error:
             raise refused(error.errno or 0) from error
-        return wire.messages(self._buffer[:size].tobytes())
+        return wire.messages(buffer[:size].tobytes())
 
 
 def _open(protocol: int, timeout: float) -> socket.socket:
