@@ -18,7 +18,7 @@ PROTOCOL: Final = 0xD2
 Key = tuple[str, ...]
 
 
-class KernelObject(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="kind"):
+class KernelObject(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="kind", gc=False):
     """One thing in the kernel, as a value.
 
     Two objects are the same thing when their ``key`` is equal and in the same

@@ -44,13 +44,13 @@ Field = Literal[
 ]
 
 
-class SetRef(msgspec.Struct, frozen=True, tag=True):
+class SetRef(msgspec.Struct, frozen=True, tag=True, gc=False):
     """``@name``: a named set of the same table."""
 
     name: str
 
 
-class Match(msgspec.Struct, frozen=True, tag=True):
+class Match(msgspec.Struct, frozen=True, tag=True, gc=False):
     """``field op value``; all matches of a rule must hold.
 
     Attributes:
@@ -65,30 +65,30 @@ class Match(msgspec.Struct, frozen=True, tag=True):
     op: Literal["==", "!="] = "=="
 
 
-class Verdict(msgspec.Struct, frozen=True, tag=True):
+class Verdict(msgspec.Struct, frozen=True, tag=True, gc=False):
     """What becomes of the packet."""
 
     verdict: Literal["accept", "drop", "return"]
 
 
-class SetMark(msgspec.Struct, frozen=True, tag=True):
+class SetMark(msgspec.Struct, frozen=True, tag=True, gc=False):
     """``meta mark set``."""
 
     mark: int
 
 
-class Notrack(msgspec.Struct, frozen=True, tag=True):
+class Notrack(msgspec.Struct, frozen=True, tag=True, gc=False):
     """No connection tracking for this packet."""
 
 
-class Lookup(msgspec.Struct, frozen=True, tag=True):
+class Lookup(msgspec.Struct, frozen=True, tag=True, gc=False):
     """``key . key map @name``: where nothing is found the rule does not match."""
 
     key: tuple[Field, ...]
     map: str
 
 
-class Nat(msgspec.Struct, frozen=True, tag=True):
+class Nat(msgspec.Struct, frozen=True, tag=True, gc=False):
     """``dnat``/``snat`` to an address, or to what a map holds (an address, or an address and port).
 
     Attributes:
@@ -105,7 +105,7 @@ class Nat(msgspec.Struct, frozen=True, tag=True):
 Statement = Verdict | SetMark | Notrack | Nat
 
 
-class NftRule(msgspec.Struct, frozen=True, kw_only=True):
+class NftRule(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Matches, then statements; ``comment`` says what packet it is for and lives in the kernel too."""
 
     matches: tuple[Match, ...] = ()
@@ -113,7 +113,7 @@ class NftRule(msgspec.Struct, frozen=True, kw_only=True):
     comment: str = ""
 
 
-class NftChain(msgspec.Struct, frozen=True, kw_only=True):
+class NftChain(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A base chain.
 
     Attributes:
@@ -130,7 +130,7 @@ class NftChain(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[NftRule, ...] = ()
 
 
-class NftSet(msgspec.Struct, frozen=True, kw_only=True):
+class NftSet(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A named set, or a map where ``data`` is not empty.
 
     Attributes:

@@ -11,7 +11,7 @@ from deuteron.objects.base import KernelObject, Key
 MAIN_TABLE: Final = 254
 
 
-class Nexthop(msgspec.Struct, frozen=True, order=True, kw_only=True):
+class Nexthop(msgspec.Struct, frozen=True, order=True, kw_only=True, gc=False):
     """One way on.
 
     Attributes:

@@ -8,13 +8,13 @@ from deuteron.objects.action import Announce, FlushFlows
 from deuteron.objects.base import KernelObject
 
 
-class Create(msgspec.Struct, frozen=True, tag=True):
+class Create(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Make ``object``, which is not there; that it exists already is a failure."""
 
     object: KernelObject
 
 
-class Delete(msgspec.Struct, frozen=True, tag=True):
+class Delete(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Remove ``object``; that it is gone already is success.
 
     Attributes:
@@ -25,7 +25,7 @@ class Delete(msgspec.Struct, frozen=True, tag=True):
     contents: tuple[KernelObject, ...] = ()
 
 
-class Update(msgspec.Struct, frozen=True, tag=True):
+class Update(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Change ``old``, which is there, into ``new`` of the same key, in place.
 
     Attributes:
@@ -40,7 +40,7 @@ class Update(msgspec.Struct, frozen=True, tag=True):
     old_contents: tuple[KernelObject, ...] = ()
 
 
-class Run(msgspec.Struct, frozen=True, tag=True):
+class Run(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Do something that leaves no object."""
 
     action: Announce | FlushFlows

@@ -1,10 +1,10 @@
-"""A group of steps that netlink messages do, all in one namespace (pairs reach into another)."""
+"""A group of steps that netlink messages do: all in one namespace, or all of one class."""
 
 from __future__ import annotations
 
 import errno
 from collections import defaultdict
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from deuteron.errors import KernelError
 from deuteron.kernel.linux import messages
@@ -34,6 +34,20 @@ from deuteron.objects import (
 
 Failure = tuple[int | None, KernelError | None]
 
+#: Steps of one class need nothing of each other across namespaces, so that each namespace's
+#: share of them can be one batch: links; what sits on links; links going up; routing.
+_CLASSES: Final = {
+    "link": 0,
+    "address": 1,
+    "neighbour": 1,
+    "proxy": 1,
+    "fdb": 1,
+    "up": 2,
+    "rule": 3,
+    "route": 3,
+    "netns": 4,
+}
+
 
 class _Member:
     """A step of the group.
@@ -60,14 +74,11 @@ class _Sent(NamedTuple):
 
 
 class Group:
-    """Steps whose messages share batches.
+    """Steps whose messages share batches."""
 
-    Args:
-        netns: the namespace that all of its steps are in.
-    """
-
-    def __init__(self, netns: str, spaces: Spaces) -> None:
-        self._netns = netns
+    def __init__(self, spaces: Spaces) -> None:
+        self._namespaces: set[str] = set()
+        self._classes: set[int] = set()
         self._spaces = spaces
         self._members: list[_Member] = []
         self._group = new_group()
@@ -80,9 +91,12 @@ class Group:
                 return False
             case Create(object=thing) | Delete(object=thing) | Update(new=thing):
                 # Links that go do so in the last round, which is too late for what follows them.
-                joins = self._removes_links == is_removal(step)
-                here = thing.key[1] == self._netns
-                return joins and here and not isinstance(thing, Sysctl | NftTable | NftElement)
+                if isinstance(thing, Sysctl | NftTable | NftElement):
+                    return False
+                kind, netns = thing.key[:2]
+                one_place = self._namespaces <= {netns}
+                one_class = self._classes <= {_CLASSES[kind]}
+                return (one_place or one_class) and self._removes_links == is_removal(step)
 
     def add(self, position: int, step: Step) -> None:
         """Put the step in.
@@ -92,6 +106,9 @@ class Group:
         """
         if isinstance(step, Run):
             raise TypeError("an action is no message")
+        kind, netns = (step.new if isinstance(step, Update) else step.object).key[:2]
+        self._namespaces.add(netns)
+        self._classes.add(_CLASSES[kind])
         self._removes_links = self._removes_links or is_removal(step)
         self._members.append(_Member(position, step, self._build(step)))
 

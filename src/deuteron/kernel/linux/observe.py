@@ -6,12 +6,14 @@ The rules are those of :mod:`deuteron.objects.ownership`.  What the kernel makes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from concurrent.futures import Future
 
 from deuteron.errors import KernelError
+from deuteron.kernel.linux.lister import Listed, Lister
 from deuteron.kernel.linux.look import View, objects_of, sysctls_of
 from deuteron.kernel.linux.netlink import link
-from deuteron.kernel.linux.nft import Nftables, NftListing
+from deuteron.kernel.linux.nft import NftListing
 from deuteron.kernel.linux.pairs import End, altname_of, join
 from deuteron.kernel.linux.space import Space, Spaces
 from deuteron.objects import (
@@ -40,6 +42,7 @@ class _Found:
         self.foreign: list[Foreign] = []
         self.links: dict[str, dict[str, str]] = {}
         self.ends: list[End] = []
+        self.listings: list[tuple[Space, str, Future[Listed]]] = []
 
     def add(self, thing: KernelObject, owner: str) -> None:
         key = thing.key
@@ -53,9 +56,9 @@ class _Found:
 class Observer:
     """Looks by the sockets of ``spaces``; on the worker's thread."""
 
-    def __init__(self, spaces: Spaces, nftables: Callable[[], Nftables]) -> None:
+    def __init__(self, spaces: Spaces, lister: Lister) -> None:
         self._spaces = spaces
-        self._nftables = nftables
+        self._lister = lister
 
     def observe(self, look: Look) -> Observed:
         """See :meth:`deuteron.kernel.protocol.Kernel.observe`."""
@@ -67,6 +70,9 @@ class Observer:
             if alive[name] and _asked(name, look):
                 self._look_into(found, name, alive[name], look)
         self._join(found, look)
+        for space, owner, listing in found.listings:
+            space.listing = listing.result()
+            _add_nft(found, space.listing[1], space.name, owner)
         return Observed(
             objects=found.objects,
             owners=found.owners,
@@ -139,15 +145,8 @@ class Observer:
         for thing, owner in sysctls_of(view, view.owner, self._spaces.parameters_of(space), sysctls):
             found.add(thing, owner)
         if space.name.startswith(_ROUTING):
-            _add_nft(found, self._nft(space), space.name, view.owner)
-
-    def _nft(self, space: Space) -> NftListing:
-        self._spaces.enter(space)
-        nftables = self._nftables()
-        generation = nftables.generation()  # before the listing: a change in between is seen the next time
-        if space.listing is None or space.listing[0] != generation:
-            space.listing = generation, nftables.list(space.name)
-        return space.listing[1]
+            listing = self._lister.ask(self._spaces.duplicate(space), space.name, space.listing)
+            found.listings.append((space, view.owner, listing))
 
     def _join(self, found: _Found, look: Look) -> None:
         veths, alone = join(found.ends)

@@ -1,8 +1,8 @@
-"""Running steps: grouped into netlink batches, nft transactions and single operations.
+"""Running steps: grouped into netlink batches, nft transactions, settings and single operations.
 
-Steps of one kind of channel that follow one another in one namespace are a group.  In a
-netlink group the kernel works on all messages even where one is refused, so what comes after
-the failed step in its group may be done, and is reported as done.
+Steps of one kind of channel that follow one another are a group.  In a netlink group the
+kernel works on all messages even where one is refused, so what comes after the failed step
+in its group may be done, and is reported as done.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from deuteron.kernel.linux.netlink.conntrack import flush_flows
 from deuteron.kernel.linux.netlink.errors import refused
 from deuteron.kernel.linux.netlink.socket import NETLINK_NETFILTER, Ack, NetlinkSocket
 from deuteron.kernel.linux.nft import Nftables
+from deuteron.kernel.linux.settings import Settings
 from deuteron.kernel.linux.space import Spaces
 from deuteron.kernel.linux.tap import make_tap
 from deuteron.kernel.linux.transaction import Transaction
@@ -58,9 +59,9 @@ class Runner:
 
     def run(self, steps: Sequence[Step]) -> Outcome:
         """See :meth:`deuteron.kernel.protocol.Kernel.run`."""
-        self._spaces.forget_indexes()
+        self._spaces.begin()
         done = [False] * len(steps)
-        group: Group | Transaction | None = None
+        group: Group | Transaction | Settings | None = None
         for position, step in enumerate(steps):
             if group is not None and not group.takes(step):
                 if (outcome := self._finish(group, done)) is not None:
@@ -79,18 +80,20 @@ class Runner:
         outcome = self._finish(group, done) if group is not None else None
         return outcome or Outcome(done=tuple(done))
 
-    def _finish(self, group: Group | Transaction, done: list[bool]) -> Outcome | None:
+    def _finish(self, group: Group | Transaction | Settings, done: list[bool]) -> Outcome | None:
         """Send what the group holds; the outcome of the whole where something failed."""
         failed, error = group.send(done)
         return Outcome(done=tuple(done), failed=failed, error=error) if error is not None else None
 
-    def _group_for(self, step: Step) -> Group | Transaction | None:
+    def _group_for(self, step: Step) -> Group | Transaction | Settings | None:
         thing = subject(step)
-        if thing is None or isinstance(thing, Sysctl) or is_alone(step):
+        if thing is None or is_alone(step):
             return None
+        if isinstance(thing, Sysctl):
+            return Settings(thing.netns, self._spaces)
         if isinstance(thing, NftTable | NftElement):
             return Transaction(thing.netns, self._spaces, self._nftables)
-        return Group(thing.key[1], self._spaces)
+        return Group(self._spaces)
 
     def _alone(self, step: Step) -> None:
         match step:
@@ -104,10 +107,6 @@ class Runner:
                 self._lifecycle.delete(gone)
             case Create(object=Tap() as tap):
                 self._create_tap(tap)
-            case Create(object=Sysctl() as value) | Update(new=Sysctl() as value):
-                self._spaces.parameters_of(self._spaces.get(value.netns)).write(value.path, value.value)
-            case Delete(object=Sysctl()):
-                pass  # a parameter cannot be unset, it ends with its namespace or link
             case _:
                 raise KernelError("not-possible", "no kernel does this step", errno.EOPNOTSUPP)
 

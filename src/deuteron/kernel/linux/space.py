@@ -106,6 +106,10 @@ class Spaces:
         self._limit = _bound(allowed) if limit is None else limit
         self._move_up = allowed > _LOWEST + _SPARE
         self._open: OrderedDict[str, Space] = OrderedDict()
+        #: Those that were found to be what their names name, since the run began.
+        self._checked: set[str] = set()
+        #: Names of those that are not ours.
+        self._instances: set[str] = set()
         self.host = Space(HOST, 0, worker.home, self._socket(worker.home))
 
     def _socket(self, fd: int) -> NetlinkSocket:
@@ -136,9 +140,13 @@ class Spaces:
         """
         if name == HOST:
             return self.host
-        if inode is None:
-            inode = self.directory.inode(name)
         space = self._open.get(name)
+        if inode is None:
+            if space is not None and name in self._checked:
+                self._open.move_to_end(name)
+                return space
+            inode = self.directory.inode(name)
+            self._checked.add(name)
         if space is not None and space.inode == inode:
             self._open.move_to_end(name)
             return space
@@ -169,10 +177,14 @@ class Spaces:
         while len(self._open) >= self._limit:
             self.drop(next(iter(self._open)))
         self._open[space.name] = space
+        self._checked.add(space.name)
+        if not space.ours:
+            self._instances.add(space.name)
         return space
 
     def drop(self, name: str) -> None:
         """Close the namespace called ``name``."""
+        self._checked.discard(name)
         if (space := self._open.pop(name, None)) is not None:
             space.rt.close()
             self._worker.forget(space.fd)
@@ -184,12 +196,19 @@ class Spaces:
         for name in gone:
             self.drop(name)
 
-    def forget_indexes(self) -> None:
-        """Forget the indexes of links that others may have made anew."""
+    def begin(self) -> None:
+        """A run begins: forget what others may have changed since the last one.
+
+        That is which namespace has which name, and the indexes of links outside of ours.
+        """
         self.host.index.clear()
-        for space in self._open.values():
-            if not space.ours:
-                space.index.clear()
+        self._checked.clear()
+        for name in self._instances & self._open.keys():
+            self._open[name].index.clear()
+
+    def duplicate(self, space: Space) -> int:
+        """Another descriptor of the namespace, for the caller to close."""
+        return fcntl.fcntl(space.fd, fcntl.F_DUPFD_CLOEXEC, _LOWEST if self._move_up else 0)
 
     def inside(self, space: Space, function: Callable[[], None]) -> None:
         """Run ``function`` in the namespace."""

@@ -64,27 +64,33 @@ class Parameters:
         except FileNotFoundError:
             return None
         try:
-            return os.read(fd, 4096).decode().strip()
+            return _value(fd)
         finally:
             os.close(fd)
 
     def write(self, path: str, value: str) -> None:
-        """Set the parameter, and read it back: some round, clamp or ignore what they are given.
+        """Set the parameter unless it is so, and read it back: some are rounded, clamped or ignored.
 
         Raises:
             KernelError: ``sysctl-refused``.
         """
         try:
-            fd = os.open(f"sys/{path}", os.O_WRONLY | os.O_CLOEXEC, dir_fd=self._root)
+            fd = os.open(f"sys/{path}", os.O_RDWR | os.O_CLOEXEC, dir_fd=self._root)
             try:
-                os.write(fd, value.encode())
+                if (now := _value(fd)) != value:
+                    os.pwrite(fd, value.encode(), 0)
+                    now = _value(fd)
             finally:
                 os.close(fd)
         except OSError as error:
             message = f"the kernel refuses {path} = {value}: {error.strerror}"
             raise KernelError("sysctl-refused", message, error.errno or 0) from error
-        if (now := self.read(path)) != value:
+        if now != value:
             raise KernelError("sysctl-refused", f"{path} reads {now} after {value} was written to it")
+
+
+def _value(fd: int) -> str:
+    return os.pread(fd, 4096, 0).decode().strip()
 
 
 def write(path: str, value: str) -> None:

@@ -51,6 +51,10 @@ class Worker:
         """Run ``function`` on the worker's thread; its result or exception is the caller's."""
         if threading.current_thread() is self._thread:
             return function()
+        return self.submit(function).result()
+
+    def submit(self, function: Callable[[], T]) -> Future[T]:
+        """Have ``function`` run on the worker's thread, after what was asked before."""
         future: Future[T] = Future()
 
         def job() -> None:
@@ -60,7 +64,7 @@ class Worker:
                 future.set_exception(error)
 
         self._jobs.put(job)
-        return future.result()
+        return future
 
     def enter(self, fd: int) -> None:
         """Go to the namespace of ``fd``; on the worker's thread only."""
