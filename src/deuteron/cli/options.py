@@ -1,0 +1,58 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import click
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: A topology file or a Neutron server's answer.
+file_argument = click.argument(
+    "file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+)
+
+optional_file_argument = click.argument(
+    "file",
+    metavar="[FILE]",
+    required=False,
+    type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
+)
+
+output_option = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print.",
+)
+
+
+def input_options(function: Callable[P, R]) -> Callable[P, R]:
+    """``--host`` and ``--external-bridge``: what a Neutron payload does not say."""
+    for option in (
+        click.option(
+            "--external-bridge",
+            "external_bridges",
+            metavar="BRIDGE|NETWORK_ID=BRIDGE",
+            multiple=True,
+            help="For a sync_routers file: where fg- and qg- ports are plugged (default br-ex).",
+        ),
+        click.option("--host", help="For a sync_routers file: whose part to take."),
+    ):
+        function = option(function)
+    return function
+
+
+state_dir_option = click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    envvar="DEUTERON_STATE_DIR",
+    help="Where the committed state is kept (default /var/lib/deuteron, or the user's state directory).",
+)

@@ -1,0 +1,79 @@
+"""``deuteron plan``: what apply would do."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from deuteron.apply.engine import prepare
+from deuteron.cli import output
+from deuteron.cli.options import file_argument, input_options, state_dir_option
+from deuteron.cli.session import Request, committed_wanted, known_allocations, read, real_kernel
+from deuteron.compile import compile_host
+from deuteron.objects import Observed, Wanted
+from deuteron.reconcile import Plan, make_plan
+from deuteron.reconcile.render import render_json, render_text
+from deuteron.reconcile.shell import render_shell
+
+#: A host that has nothing of ours.
+EMPTY_HOST = Observed(objects={}, owners={})
+
+
+@click.command("plan")
+@file_argument
+@input_options
+@state_dir_option
+@click.option(
+    "-o", "--output", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+@click.option(
+    "--format",
+    "shell",
+    type=click.Choice(["text", "shell"]),
+    default="text",
+    show_default=True,
+    help="'shell' prints the same plan as a bash script of ip, nft and sysctl commands.",
+)
+@click.option("--offline", is_flag=True, help="Plan for an empty host without looking; needs no privilege.")
+@click.option("-v", "--verbose", is_flag=True, help="Every kernel parameter, and why each object is there.")
+def plan_command(
+    file: Path,
+    host: str | None,
+    external_bridges: tuple[str, ...],
+    state_dir: Path | None,
+    form: str,
+    shell: str,
+    *,
+    offline: bool,
+    verbose: bool,
+) -> None:
+    """Show what apply would change on this host: + made, ~ changed, - destroyed.
+
+    FILE is a topology file, or the JSON that a Neutron server answers to sync_routers.
+    Nothing is written. Exit status 3 where there is something to do.
+
+    \b
+    deuteron plan examples/one-host.yaml
+    deuteron plan --offline --format shell examples/one-host.yaml > by-hand.sh
+    """
+    loaded = read(
+        Request(file=file, host=host, external_bridges=external_bridges), known_allocations(state_dir)
+    )
+    output.notices(loaded.view.notices)
+    wanted = compile_host(loaded.view)
+    plan = make_plan(wanted, EMPTY_HOST) if offline else _look_and_plan(wanted, state_dir)
+    if shell == "shell":
+        click.echo(render_shell(plan), nl=False)
+        return
+    if form == "json":
+        click.echo(render_json(plan), nl=False)
+    else:
+        output.lines(render_text(plan, verbose=verbose))
+    sys.exit(3 if plan.units else 0)
+
+
+def _look_and_plan(wanted: Wanted, state_dir: Path | None) -> Plan:
+    with real_kernel() as kernel:
+        return prepare(kernel, wanted, *committed_wanted(state_dir))
