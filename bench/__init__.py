@@ -1,0 +1,1 @@
+"""The figures of the README, measured on the machine that runs this: ``python -m bench``."""

@@ -1,0 +1,179 @@
+"""The cases, each run in a process of its own, so that memory and garbage are its own."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from bench import arena, datapath, shell, through_pyroute2, views
+from bench.arena import Applied, Arena, quiet, settle
+from deuteron.apply.engine import apply_plan, take_back
+from deuteron.compile import compile_host
+from deuteron.domain import HostView
+from deuteron.reconcile.plan import Plan
+
+Figures = dict[str, Any]
+
+
+def routers(count: int) -> Figures:
+    """From nothing, and the same again."""
+    return _from_nothing(views.many_routers(count), count)
+
+
+def floating_ips(count: int) -> Figures:
+    """Floating IPs on a host that has their router already, and the same again."""
+    with Arena() as host:
+        host.apply(views.many_floating_ips(0))
+        return _figures(host, views.many_floating_ips(count), count)
+
+
+def _from_nothing(view: HostView, count: int) -> Figures:
+    with Arena() as host:
+        return _figures(host, view, count)
+
+
+def _figures(host: Arena, view: HostView, count: int) -> Figures:
+    before = arena.rss()
+    first = host.apply(view)
+    again = host.apply(view)
+    return {
+        "count": count,
+        "each_ms": first.total / count * 1e3,
+        "each_run_ms": first.run / count * 1e3,
+        "each_cpu_ms": first.cpu / count * 1e3,
+        "first": msgspec.to_builtins(first),
+        "again": msgspec.to_builtins(again),
+        "again_seconds": again.total,
+        "again_writes": again.steps + again.messages + again.transactions,
+        "rss_mb": arena.rss(),
+        "rss_before_mb": before,
+    }
+
+
+def versus_shell(count: int, rounds: int) -> Figures:
+    """The same routers by apply and by bash, alternating."""
+    ours: list[Applied] = []
+    theirs: list[tuple[float, int]] = []
+    for _ in range(rounds):
+        ours.append(_fresh(count))
+        theirs.append(shell.measure(count))
+    mine, peer = _median([one.total for one in ours]), _median([one[0] for one in theirs])
+    return {
+        "count": count,
+        "deuteron_ms": mine / count * 1e3,
+        "shell_ms": peer / count * 1e3,
+        "ratio": peer / mine,
+        "deuteron_processes": ours[0].processes,
+        "shell_processes": theirs[0][1],
+        "rounds": {"deuteron": [one.total for one in ours], "shell": [one[0] for one in theirs]},
+    }
+
+
+def versus_pyroute2(count: int, rounds: int) -> Figures:
+    """The same routers by apply and through pyroute2, alternating."""
+    ours: list[float] = []
+    theirs: list[float] = []
+    for _ in range(rounds):
+        ours.append(_fresh(count).run)
+        theirs.append(through_pyroute2.measure(count))
+    mine, peer = _median(ours), _median(theirs)
+    return {
+        "count": count,
+        "deuteron_ms": mine / count * 1e3,
+        "pyroute2_ms": peer / count * 1e3,
+        "ratio": peer / mine,
+        "rounds": {"deuteron": ours, "pyroute2": theirs},
+    }
+
+
+def _fresh(count: int) -> Applied:
+    with Arena() as host:
+        applied = host.apply(views.many_routers(count))
+    settle()
+    return applied
+
+
+def one_more(have: int, rounds: int) -> Figures:
+    """One more floating IP on a host with none and on one with many, alternating; taken away each time."""
+    with Arena() as empty, Arena() as full:
+        empty.apply(views.many_floating_ips(0))
+        full.apply(views.many_floating_ips(have))
+        plans = [(host, _one_more_plan(host, count)) for host, count in ((empty, 1), (full, have + 1))]
+        times: list[list[float]] = [[], []]
+        for _ in range(rounds):
+            for (host, plan), found in zip(plans, times, strict=True):
+                found.append(_there_and_back(host, plan))
+    at_empty, at_full = map(_median, times)
+    return {
+        "have": have,
+        "empty_ms": at_empty * 1e3,
+        "full_ms": at_full * 1e3,
+        "ratio": at_full / at_empty,
+        "rounds": {"empty": times[0], "full": times[1]},
+    }
+
+
+def _one_more_plan(host: Arena, count: int) -> Plan:
+    plan = quiet(host.plan(compile_host(views.many_floating_ips(count))))
+    if sum(len(unit.steps) for unit in plan.units) != _STEPS_OF_ONE:
+        raise RuntimeError("one more floating IP is more than its route and its elements")
+    return plan
+
+
+def _there_and_back(host: Arena, plan: Plan) -> float:
+    """Seconds from the call of apply to the last acknowledgement; then all is taken back."""
+
+    def work() -> float:
+        begun = time.perf_counter()
+        result = apply_plan(host.kernel, plan)
+        seconds = time.perf_counter() - begun
+        left = [line for unit in plan.units for line in take_back(host.kernel, unit.steps)]
+        if not result.ok or left:
+            raise RuntimeError(f"one more floating IP failed: {result.failed or left}")
+        return seconds
+
+    return host.call(work)
+
+
+#: Three elements and a route.
+_STEPS_OF_ONE: Final = 4
+
+
+def packets(have: int, rounds: int, seconds: float) -> Figures:
+    """Connections and round trips with one floating IP and with many, alternating."""
+    found = datapath.measure((1, have), rounds, seconds)
+    one, many = found["1"], found[str(have)]
+    return {
+        "have": have,
+        "one": one,
+        "many": many,
+        "connections_ratio": many["connections_per_second"] / one["connections_per_second"],
+        "rtt_ratio": many["rtt_us"] / one["rtt_us"],
+    }
+
+
+def _median(values: list[float]) -> float:
+    return statistics.median(values)
+
+
+CASES: Final[dict[str, Callable[..., Figures]]] = {
+    "routers": routers,
+    "floating_ips": floating_ips,
+    "versus_shell": versus_shell,
+    "versus_pyroute2": versus_pyroute2,
+    "one_more": one_more,
+    "packets": packets,
+}
+
+
+def run(name: str, arguments: dict[str, Any]) -> Figures:
+    """Run a case, in the sandbox, and say how busy the machine was with other things at its begin."""
+    load = os.getloadavg()[0]
+    arena.count_processes()
+    figures = CASES[name](**arguments)
+    return {"case": name, "load": load, **figures}
