@@ -10,7 +10,6 @@ import msgspec
 
 from deuteron.kernel.linux.announce import Announcer
 from deuteron.kernel.linux.lifecycle import Lifecycle
-from deuteron.kernel.linux.lister import Lister
 from deuteron.kernel.linux.netns import NetnsDirectory
 from deuteron.kernel.linux.nft import Nftables
 from deuteron.kernel.linux.observe import Observer
@@ -54,8 +53,7 @@ class LinuxKernel:
         directory = NetnsDirectory(netns_dir)
         self._spaces = self._worker.call(lambda: Spaces(self._worker, directory))
         lifecycle = Lifecycle(self._worker, self._spaces, self._announcer)
-        self._lister = Lister(lambda: self._nftables)
-        self._observer = Observer(self._spaces, self._lister)
+        self._observer = Observer(self._spaces, lambda: self._nftables)
         self._runner = Runner(self._spaces, lambda: self._nftables, self._announcer, lifecycle)
 
     @cached_property
@@ -79,6 +77,5 @@ class LinuxKernel:
     def close(self) -> None:
         """Release sockets and threads, cancel what is to be announced again; the kernel's state stays."""
         self._announcer.close()
-        self._lister.close()
         self._worker.call(self._spaces.close)
         self._worker.close()

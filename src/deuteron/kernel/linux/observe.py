@@ -6,8 +6,7 @@ The rules are those of :mod:`deuteron.objects.ownership`.  What the kernel makes
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable
 
 from deuteron.errors import KernelError
 from deuteron.kernel.linux.lister import Listed, Lister
@@ -42,7 +41,6 @@ class _Found:
         self.foreign: list[Foreign] = []
         self.links: dict[str, dict[str, str]] = {}
         self.ends: list[End] = []
-        self.listings: list[tuple[Space, str, Future[Listed]]] = []
 
     def add(self, thing: KernelObject, owner: str) -> None:
         key = thing.key
@@ -56,9 +54,9 @@ class _Found:
 class Observer:
     """Looks by the sockets of ``spaces``; on the worker's thread."""
 
-    def __init__(self, spaces: Spaces, lister: Lister) -> None:
+    def __init__(self, spaces: Spaces, nftables: Callable[[], Nftables]) -> None:
         self._spaces = spaces
-        self._lister = lister
+        self._nftables = nftables
 
     def observe(self, look: Look) -> Observed:
         """See :meth:`deuteron.kernel.protocol.Kernel.observe`."""
@@ -70,9 +68,6 @@ class Observer:
             if alive[name] and _asked(name, look):
                 self._look_into(found, name, alive[name], look)
         self._join(found, look)
-        for space, owner, listing in found.listings:
-            space.listing = listing.result()
-            _add_nft(found, space.listing[1], space.name, owner)
         return Observed(
             objects=found.objects,
             owners=found.owners,
@@ -145,8 +140,15 @@ class Observer:
         for thing, owner in sysctls_of(view, view.owner, self._spaces.parameters_of(space), sysctls):
             found.add(thing, owner)
         if space.name.startswith(_ROUTING):
-            listing = self._lister.ask(self._spaces.duplicate(space), space.name, space.listing)
-            found.listings.append((space, view.owner, listing))
+            _add_nft(found, self._nft(space), space.name, view.owner)
+
+    def _nft(self, space: Space) -> NftListing:
+        self._spaces.enter(space)
+        nftables = self._nftables()
+        generation = nftables.generation()  # before the listing: a change in between is seen the next time
+        if space.listing is None or space.listing[0] != generation:
+            space.listing = generation, nftables.list(space.name)
+        return space.listing[1]
 
     def _join(self, found: _Found, look: Look) -> None:
         veths, alone = join(found.ends)

@@ -206,10 +206,6 @@ class Spaces:
         for name in self._instances & self._open.keys():
             self._open[name].index.clear()
 
-    def duplicate(self, space: Space) -> int:
-        """Another descriptor of the namespace, for the caller to close."""
-        return fcntl.fcntl(space.fd, fcntl.F_DUPFD_CLOEXEC, _LOWEST if self._move_up else 0)
-
     def inside(self, space: Space, function: Callable[[], None]) -> None:
         """Run ``function`` in the namespace."""
         self._worker.in_netns(space.fd, function)
