@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from deuteron.kernel.linux import LinuxKernel
-from tests.support.sandbox import Host, enter_once, private_host, why_not
+from tests.support.sandbox import Host, enter_once, private_host, why_no_tun, why_not
 
 # Here, and not in a hook: a user namespace needs a process of one thread, and xdist's
 # workers, which are started later, inherit it.
@@ -15,19 +15,21 @@ enter_once()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if reason := why_not():
-        skip = pytest.mark.skip(reason=reason)
+    for marker, reason in (("kernel", why_not()), ("tun", why_no_tun())):
         for item in items:
-            if item.get_closest_marker("kernel"):
-                item.add_marker(skip)
+            if reason and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if reason := why_not():
+    for marker, reason in (("kernel", why_not()), ("tun", why_no_tun())):
         skipped = [
-            report for report in terminalreporter.stats.get("skipped", []) if "kernel" in report.keywords
+            report for report in terminalreporter.stats.get("skipped", []) if marker in report.keywords
         ]
-        terminalreporter.write_line(f"{len(skipped)} tests on a real kernel skipped: {reason}", yellow=True)
+        if reason and skipped:
+            terminalreporter.write_line(
+                f"{len(skipped)} tests marked {marker} skipped: {reason}", yellow=True
+            )
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from deuteron.objects import (
     Veth,
 )
 from deuteron.objects.nft import Lookup, Match, Nat, SetRef, Verdict
+from tests.support.sandbox import why_no_tun
 
 ROUTER, NET, VM = "qrouter-r1", "net-n1", "vm1"
 OWNER, NET_OWNER = "router/r1", "network/n1"
@@ -168,11 +169,14 @@ def table(*, policy: bool = True) -> NftTable:
 
 TABLE = table()
 
+#: Where a user may not make taps, everything else is tried without one.
+TAPS = () if why_no_tun() else (TAP_DEVICE,)
+
 BASE: tuple[KernelObject, ...] = (NETNS, NET_NETNS, BRIDGE, VETH)
 #: What is on them, in an order in which it can be made.
 CONTENTS: tuple[KernelObject, ...] = (
     SYSCTL, TABLE, ELEMENT, PORT_ELEMENT, MEMBER, LINK_SYSCTL, ADDRESS, ADDRESS6, FDB, NEIGHBOUR, NEIGHBOUR6,
-    PROXY6, *UPS, RULE, IIF_RULE, SOURCE_RULE6, ROUTE, ONLINK, LINK_ROUTE, MULTIPATH, ROUTE6, TAP_DEVICE,
+    PROXY6, *UPS, RULE, IIF_RULE, SOURCE_RULE6, ROUTE, ONLINK, LINK_ROUTE, MULTIPATH, ROUTE6, *TAPS,
 )  # fmt: skip
 
 LOOK = Look(

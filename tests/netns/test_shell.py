@@ -34,7 +34,15 @@ def inputs() -> list[Any]:
     """Every example, every golden topology, and each host of every recorded payload."""
     files = [*ROOT.glob("examples/*.yaml"), ROOT / "src/deuteron/lab/demo.yaml"]
     files += ROOT.glob("tests/golden/**/*.yaml")
-    cases = [pytest.param(each, None, id=f"{each.parent.name}-{each.stem}") for each in sorted(files)]
+    cases = [
+        pytest.param(
+            each,
+            None,
+            id=f"{each.parent.name}-{each.stem}",
+            marks=[pytest.mark.tun] if "tap:" in each.read_text() else [],
+        )
+        for each in sorted(files)
+    ]
     for payload in sorted(ROOT.glob("tests/data/neutron-payloads/*.json")):
         names = sorted(json.loads(payload.read_text())["hosts"])
         cases += [pytest.param(payload, name, id=f"{payload.stem}-{name}") for name in names]

@@ -17,7 +17,7 @@ from deuteron.lab.inside import NETNS_DIR, inside
 from deuteron.lab.scene import INTERNET
 from tests.netns.site import Site, floating, instance, merge, public, router, tenant
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.tun]
 
 _TUNSETIFF = 0x400454CA
 _IFF_TAP, _IFF_NO_PI = 0x0002, 0x1000

@@ -41,6 +41,15 @@ def why_not() -> str:
     return "" if state == _ENTERED else state
 
 
+def why_no_tun() -> str:
+    """Why taps cannot be made here, "" where they can."""
+    try:
+        os.close(os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC))
+    except OSError as error:
+        return f"/dev/net/tun cannot be opened: {error.strerror}"
+    return ""
+
+
 class Host(msgspec.Struct, frozen=True):
     """A host of a test's own: an empty network namespace for the test's thread, an empty ``/run``."""
 

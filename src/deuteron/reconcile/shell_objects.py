@@ -57,7 +57,9 @@ def _make_link(obj: Bridge | Veth | Tap) -> list[str]:
     match obj:
         case Bridge(netns=netns, name=name):
             kind = ("type", "bridge", "stp_state", "0", "forward_delay", "0", "mcast_snooping", "0")
-            made = [ip(netns, "link", "add", "name", name, *shape, *kind)]
+            # The MTU afterwards: given at once it would follow that of the bridge's members.
+            made = [ip(netns, "link", "add", "name", name, "address", obj.mac, *kind)]
+            made.append(ip(netns, "link", "set", "dev", name, "mtu", str(obj.mtu)))
         case Tap(netns=netns, name=name):
             plugged = ("master", obj.master) if obj.master else ()
             made = [ip(netns, "tuntap", "add", "dev", name, "mode", "tap")]

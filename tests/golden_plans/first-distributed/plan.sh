@@ -51,7 +51,8 @@ ip netns exec net-5ec2846b-5623-5b9c-8d3a-b8480f18bfd3 sysctl -qw \
     net/ipv4/ip_forward=0 \
     net/ipv6/conf/all/disable_ipv6=1 \
     net/ipv6/conf/default/disable_ipv6=1
-ip -n net-5ec2846b-5623-5b9c-8d3a-b8480f18bfd3 link add name br-5ec2846b-56 address fa:16:3f:25:15:44 mtu 1500 type bridge stp_state 0 forward_delay 0 mcast_snooping 0
+ip -n net-5ec2846b-5623-5b9c-8d3a-b8480f18bfd3 link add name br-5ec2846b-56 address fa:16:3f:25:15:44 type bridge stp_state 0 forward_delay 0 mcast_snooping 0
+ip -n net-5ec2846b-5623-5b9c-8d3a-b8480f18bfd3 link set dev br-5ec2846b-56 mtu 1500
 ip -n net-5ec2846b-5623-5b9c-8d3a-b8480f18bfd3 link set dev br-5ec2846b-56 alias 'deuteron network/5ec2846b-5623-5b9c-8d3a-b8480f18bfd3'
 ip -n net-5ec2846b-5623-5b9c-8d3a-b8480f18bfd3 link property add dev br-5ec2846b-56 altname br-5ec2846b-5623-5b9c-8d3a-b8480f18bfd3
 ip -n net-5ec2846b-5623-5b9c-8d3a-b8480f18bfd3 link set dev br-5ec2846b-56 up

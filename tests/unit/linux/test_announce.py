@@ -98,3 +98,41 @@ def test_a_link_that_went_away_stops_no_other_announcement(host: Host) -> None:
         rt.batch([link.delete_link("gone")])
         assert arps(listener, 6) == [1, 2] * 3
         announcer.close()
+
+
+@pytest.mark.kernel
+def test_who_drains_has_sent_everything(host: Host) -> None:
+    with wire(host) as listener:
+        announcer = Announcer(repeats=(0.05, 0.1))
+        announcer.send("", frames_of("here", MAC, "203.0.113.50"))
+        announcer.drain()
+        announcer.close()
+        listener.settimeout(0)
+        assert arps(listener, 6) == [1, 2] * 3
+
+
+def test_nothing_to_repeat_is_not_waited_for() -> None:
+    announcer = Announcer(repeats=(1000.0,))
+    announcer.drain()
+    announcer.close()
+
+
+@pytest.mark.kernel
+def test_what_is_forgotten_is_not_waited_for(host: Host) -> None:
+    with wire(host):
+        announcer = Announcer(repeats=(1000.0,))
+        announcer.send("", frames_of("here", MAC, "203.0.113.50"))
+        announcer.forget("")
+        announcer.drain()
+        announcer.close()
+
+
+@pytest.mark.kernel
+def test_a_repeat_that_never_comes_is_waited_for_a_second_at_most(host: Host) -> None:
+    with wire(host):
+        now = [0.0]
+        announcer = Announcer(repeats=(1000.0,), clock=lambda: now[0])
+        announcer.send("", frames_of("here", MAC, "203.0.113.50"))
+        now[0] = 1000.0  # the thread may be asleep for long
+        announcer.drain()
+        announcer.close()

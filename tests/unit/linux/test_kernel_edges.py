@@ -30,12 +30,14 @@ from deuteron.objects import (
     NeighbourProxy,
     Netns,
     Nexthop,
+    NftElement,
     Observed,
     Route,
     Sysctl,
     Update,
     Veth,
 )
+from tests.support import nft_tables
 from tests.support.sandbox import Host
 
 pytestmark = pytest.mark.kernel
@@ -220,7 +222,7 @@ def test_steps_after_a_failed_batch_are_not_run(linux_kernel: LinuxKernel, host:
     outcome = linux_kernel.run([Create(address), Create(no_way), Create(later)])
     assert (outcome.done, outcome.failed) == ((True, False, False), 1)
     assert outcome.error is not None
-    assert "route qrouter-r1" in outcome.error.message
+    assert "qrouter-r1" in outcome.error.message
 
 
 def test_a_parameter_that_does_not_take_the_value_is_an_error(linux_kernel: LinuxKernel, host: Host) -> None:
@@ -309,3 +311,19 @@ def test_a_second_proxy_entry_is_refused_and_a_foreign_one_stays_foreign(
     with host.netlink("qrouter-r1") as rt:
         (entry,) = map(neighbour.parse_neighbour, rt.dump(neighbour.dump_neighbours(proxy=True)))
     assert entry.protocol == 0
+
+
+def test_ten_thousand_elements_go_in_also_where_buffers_are_small(linux_kernel: LinuxKernel) -> None:
+    make(linux_kernel, ROUTER)
+    table = msgspec.structs.replace(nft_tables.CENTRALISED, netns="qrouter-r1")
+    many = nft_tables.floating_elements(10_000)
+    elements = [msgspec.structs.replace(one, netns="qrouter-r1") for one in many]
+    make(linux_kernel, table, *elements)
+    observed = linux_kernel.observe(Look()).objects
+    assert {thing for thing in observed.values() if isinstance(thing, NftElement)} == set(elements)
+
+
+def test_a_bridge_keeps_its_mtu_when_its_last_member_leaves(linux_kernel: LinuxKernel, host: Host) -> None:
+    make(linux_kernel, NET, ROUTER, BRIDGE, PORT)
+    assert linux_kernel.run([Delete(PORT)]).error is None
+    assert host.links("net-n1")["br-n1"].mtu == BRIDGE.mtu

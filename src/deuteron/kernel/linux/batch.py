@@ -12,7 +12,6 @@ from deuteron.kernel.linux.messages import GONE, Round
 from deuteron.kernel.linux.netlink import link, neighbour
 from deuteron.kernel.linux.netlink.errors import code_of, refused
 from deuteron.kernel.linux.netlink.socket import Ack
-from deuteron.kernel.linux.removal import new_group
 from deuteron.kernel.linux.space import Space, Spaces
 from deuteron.objects import (
     Bridge,
@@ -31,6 +30,7 @@ from deuteron.objects import (
     Update,
     Veth,
 )
+from deuteron.reconcile.words import describe
 
 Failure = tuple[int | None, KernelError | None]
 
@@ -81,22 +81,19 @@ class Group:
         self._classes: set[int] = set()
         self._spaces = spaces
         self._members: list[_Member] = []
-        self._group = new_group()
-        self._removes_links = False
 
     def takes(self, step: Step) -> bool:
         """Whether ``step`` may join."""
         match step:
-            case Run() | Create(object=Netns() | Tap()) | Delete(object=Netns()):
+            case Run() | Create(object=Netns() | Tap()) | Delete(object=Netns() | Bridge() | Veth() | Tap()):
                 return False
             case Create(object=thing) | Delete(object=thing) | Update(new=thing):
-                # Links that go do so in the last round, which is too late for what follows them.
                 if isinstance(thing, Sysctl | NftTable | NftElement):
                     return False
                 kind, netns = thing.key[:2]
                 one_place = self._namespaces <= {netns}
                 one_class = self._classes <= {_CLASSES[kind]}
-                return (one_place or one_class) and self._removes_links == is_removal(step)
+                return one_place or one_class
 
     def add(self, position: int, step: Step) -> None:
         """Put the step in.
@@ -109,7 +106,6 @@ class Group:
         kind, netns = (step.new if isinstance(step, Update) else step.object).key[:2]
         self._namespaces.add(netns)
         self._classes.add(_CLASSES[kind])
-        self._removes_links = self._removes_links or is_removal(step)
         self._members.append(_Member(position, step, self._build(step)))
 
     def _build(self, step: Create | Delete | Update) -> list[Round]:
@@ -136,8 +132,6 @@ class Group:
                 if isinstance(made, NeighbourProxy):
                     self._refuse_second_proxy(made)
                 return messages.create(made, self._spaces.get)
-            case Delete(object=Bridge() | Veth() | Tap() as doomed):
-                return messages.delete_link(doomed, self._spaces.get(doomed.netns), self._group)
             case Delete(object=gone):
                 return messages.delete(gone, self._spaces.get)
             case Update(old=old, new=new):
@@ -242,11 +236,11 @@ def doing(step: Create | Delete | Update) -> str:
     """What a step does, for a sentence."""
     match step:
         case Create(object=thing):
-            return f"to make {thing}"
+            return f"to make {describe(thing)}"
         case Delete(object=thing):
-            return f"to remove {thing}"
+            return f"to remove {describe(thing)}"
         case Update(new=thing):
-            return f"to change {thing}"
+            return f"to change {describe(thing)}"
 
 
 def refusal(ack: Ack, step: Create | Delete | Update) -> KernelError:

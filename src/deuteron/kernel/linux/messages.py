@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from deuteron.errors import KernelError
 from deuteron.kernel.linux.netlink import address, fdb, link, neighbour, route, rule
-from deuteron.kernel.linux.removal import delete_group, join_group
 from deuteron.kernel.linux.space import Space
 from deuteron.objects import (
     PROTOCOL,
@@ -30,12 +29,17 @@ from deuteron.objects import (
     Tap,
     Veth,
 )
-from deuteron.objects.ownership import mark, owner_of
+from deuteron.objects.ownership import mark
 
 #: What a deletion is answered where the thing, or what it was on, is gone.
 GONE = frozenset({errno.ENOENT, errno.ENODEV, errno.ESRCH, errno.EADDRNOTAVAIL, errno.ENXIO})
 
 Link = Bridge | Veth | Tap
+
+#: What the kernel gives a bridge by itself.  One made with another MTU follows that of its members,
+#: and is back at this when the last one leaves; set before any member is there, it stays
+#: (BROPT_MTU_SET_BY_USER in net/bridge/br_device.c).
+_BRIDGE_MTU = 1500
 
 
 class Message(NamedTuple):
@@ -140,12 +144,14 @@ def _create_link(made: Bridge | Veth, spaces: Open) -> list[Round]:
     outer = spaces(made.netns)
     if isinstance(made, Bridge):
         index = outer.choose_index(made.name)
-        message = link.new_bridge(made.name, made.mac, made.mtu, index=index)
+        new = [link.new_bridge(made.name, made.mac, _BRIDGE_MTU, index=index)]
+        if made.mtu != _BRIDGE_MTU:
+            new.append(link.set_link(index or made.name, mtu=made.mtu))
     else:
         inner, index = spaces(made.peer_netns), outer.choose_index(made.name)
         # veth_newlink() heeds the index of a peer only where the first end has one too.
         peer_index = inner.choose_index(made.peer_name) if index else 0
-        message = link.new_veth(
+        veth = link.new_veth(
             made.name,
             made.mac,
             made.mtu,
@@ -156,9 +162,10 @@ def _create_link(made: Bridge | Veth, spaces: Open) -> list[Round]:
             peer_netns_fd=inner.fd,
             master=outer.look_up(made.master) if made.master else 0,
         )
+        new = [veth]
         _know(inner, made.peer_name, peer_index)
     _know(outer, made.name, index)
-    return [[Message(outer, message)], marking(made, spaces)]
+    return [[Message(outer, data) for data in new], marking(made, spaces)]
 
 
 def _know(space: Space, name: str, index: int) -> None:
@@ -172,20 +179,6 @@ def forget(gone: Link, spaces: Open) -> None:
     """Forget the indexes of a link that is gone."""
     for end in _ends(gone):
         spaces(end.netns).index.pop(end.name, None)
-
-
-def delete_link(gone: Link, space: Space, group: int) -> list[Round]:
-    """The rounds that remove a link of ours with all others of ``group``.
-
-    Raises:
-        KernelError: ``foreign-link``, or ``enodev`` where it is gone.
-    """
-    space.index.pop(gone.name, None)
-    record = link.parse_link(space.rt.request(link.get_link(gone.name)))
-    if owner_of(record.alias) is None:
-        message = f"the link {gone.name} of {place(gone.netns)} is not ours; rename or remove it"
-        raise KernelError("foreign-link", message, errno.EPERM)
-    return [[Message(space, join_group(record.index, group))], [Message(space, delete_group(group))]]
 
 
 def _update_link(old: Link, new: Link, spaces: Open) -> list[Round]:

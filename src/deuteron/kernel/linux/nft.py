@@ -10,15 +10,18 @@ import ctypes
 import errno
 import os
 import re
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 import msgspec
 
 from deuteron.errors import HostError, KernelError
 from deuteron.kernel.linux import nft_netlink
+from deuteron.kernel.linux.later import later
+from deuteron.kernel.linux.netlink.socket import NETLINK_NETFILTER
 from deuteron.kernel.linux.nft_json import parse, raw_rule
 from deuteron.objects.nft import TABLE, NftChain, NftElement, NftTable
 
@@ -30,6 +33,8 @@ _NUMERIC: Final = 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10
 _LIST: Final = f"list table inet {TABLE}".encode()
 _LIST_TRIES: Final = 10
 _LOCK: Final = threading.Lock()
+#: Statements after which the kernel has something to free.
+_REMOVES: Final = re.compile(r"^(delete|destroy|flush) ", re.MULTILINE)
 
 _ERROR: Final = re.compile(r"Error: ([^\n]*)")
 _ERRNO: Final = {os.strerror(number): number for number in errno.errorcode}
@@ -73,9 +78,13 @@ class Nftables:
         """
         if not commands:
             return
-        with _LOCK, self._context(0) as context:
-            self.transactions += 1
-            self._call(context, commands.encode("ascii"))
+        with _LOCK, ExitStack() as afterwards:
+            lowest = _lowest_free()
+            with self._context(0) as context:
+                if _REMOVES.search(commands):
+                    afterwards.callback(_close_later, _duplicate(lowest))
+                self.transactions += 1
+                self._call(context, commands.encode("ascii"))
 
     def list(self, netns: str) -> NftListing:
         """What is in the calling thread's namespace; ``netns`` is the name that the objects get.
@@ -136,6 +145,40 @@ class Nftables:
             raise _rejected(commands, self._lib.nft_ctx_get_error_buffer(context) or b"")
         output: bytes = self._lib.nft_ctx_get_output_buffer(context)
         return output
+
+
+def _lowest_free() -> int:
+    """The descriptor that the next thing to be opened gets."""
+    probe = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    os.close(probe)
+    return probe
+
+
+def _duplicate(descriptor: int) -> socket.socket | None:
+    """A second handle of a context's socket; ``None`` where it turns out not to be one.
+
+    After a removal the kernel frees what was removed when the socket's last handle is closed,
+    and waits 4 to 30 ms for that (nft_rcv_nl_event()), though the transaction is over.
+    libnftables does not tell its descriptor; a wrong one that is such a socket does no harm.
+    """
+    try:
+        copy = os.dup(descriptor)
+    except OSError:
+        return None
+    try:
+        handle = socket.socket(fileno=copy)
+    except OSError:  # no socket
+        os.close(copy)
+        return None
+    if (handle.family, handle.proto) == (socket.AF_NETLINK, NETLINK_NETFILTER):
+        return handle
+    handle.close()
+    return None
+
+
+def _close_later(handle: socket.socket | None) -> None:
+    if handle is not None:
+        later(handle.close)
 
 
 def _is_ours(header: nft_netlink.TableHeader) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from deuteron.errors import KernelError
 from deuteron.kernel.linux import messages
 from deuteron.kernel.linux.announce import Announcer, frames_of
-from deuteron.kernel.linux.batch import Group, refusal
+from deuteron.kernel.linux.batch import Group, is_removal, refusal
 from deuteron.kernel.linux.lifecycle import Lifecycle
 from deuteron.kernel.linux.netlink import link
 from deuteron.kernel.linux.netlink.conntrack import flush_flows
@@ -24,6 +24,7 @@ from deuteron.kernel.linux.settings import Settings
 from deuteron.kernel.linux.space import Spaces
 from deuteron.kernel.linux.tap import make_tap
 from deuteron.kernel.linux.transaction import Transaction
+from deuteron.kernel.linux.unlink import Unlinking
 from deuteron.kernel.protocol import Outcome
 from deuteron.objects import (
     Announce,
@@ -61,7 +62,7 @@ class Runner:
         """See :meth:`deuteron.kernel.protocol.Kernel.run`."""
         self._spaces.begin()
         done = [False] * len(steps)
-        group: Group | Transaction | Settings | None = None
+        group: Group | Transaction | Settings | Unlinking | None = None
         for position, step in enumerate(steps):
             if group is not None and not group.takes(step):
                 if (outcome := self._finish(group, done)) is not None:
@@ -80,12 +81,12 @@ class Runner:
         outcome = self._finish(group, done) if group is not None else None
         return outcome or Outcome(done=tuple(done))
 
-    def _finish(self, group: Group | Transaction | Settings, done: list[bool]) -> Outcome | None:
+    def _finish(self, group: Group | Transaction | Settings | Unlinking, done: list[bool]) -> Outcome | None:
         """Send what the group holds; the outcome of the whole where something failed."""
         failed, error = group.send(done)
         return Outcome(done=tuple(done), failed=failed, error=error) if error is not None else None
 
-    def _group_for(self, step: Step) -> Group | Transaction | Settings | None:
+    def _group_for(self, step: Step) -> Group | Transaction | Settings | Unlinking | None:
         thing = subject(step)
         if thing is None or is_alone(step):
             return None
@@ -93,7 +94,7 @@ class Runner:
             return Settings(thing.netns, self._spaces)
         if isinstance(thing, NftTable | NftElement):
             return Transaction(thing.netns, self._spaces, self._nftables)
-        return Group(self._spaces)
+        return Unlinking(self._spaces) if is_removal(step) else Group(self._spaces)
 
     def _alone(self, step: Step) -> None:
         match step:

@@ -45,31 +45,53 @@ class Transaction:
 
     def send(self, done: list[bool]) -> Failure:
         """Run all as one transaction; mark what is done, and tell the failure."""
+        return self._send(self._positions, self._steps, done)
+
+    def _send(self, positions: Sequence[int], steps: Sequence[_Change], done: list[bool]) -> Failure:
         try:
-            self._commit()
+            self._commit(steps)
         except KernelError as error:
-            went_along = error.code == "no-netns" and all(isinstance(step, Delete) for step in self._steps)
+            if error.errno == errno.EMSGSIZE and len(steps) > 1:
+                return self._send_halves(positions, steps, done)
+            went_along = error.code == "no-netns" and all(isinstance(step, Delete) for step in steps)
             if not went_along:
-                told = KernelError(error.code, f"{self._netns}: {error.message}", error.errno)
-                return self._positions[0], told
-        for position in self._positions:
+                return positions[0], self._told(error)
+        for position in positions:
             done[position] = True
         return None, None
 
-    def _commit(self) -> None:
+    def _send_halves(self, positions: Sequence[int], steps: Sequence[_Change], done: list[bool]) -> Failure:
+        """More than fits in a socket's buffer, which only root of the host may enlarge (SO_SNDBUFFORCE).
+
+        Then it takes more than one transaction: of elements that is as safe, since the table,
+        which comes first, drops what it has no element for.
+        """
+        half = len(steps) // 2
+        failed, error = self._send(positions[:half], steps[:half], done)
+        if error is not None:
+            return failed, error
+        return self._send(positions[half:], steps[half:], done)
+
+    def _told(self, error: KernelError) -> KernelError:
+        sentence = f"{self._netns}: {error.message}"
+        if error.errno == errno.EMSGSIZE:
+            sentence += "; raise net.core.wmem_max, or run as root of the host"
+        return KernelError(error.code, sentence, error.errno)
+
+    def _commit(self, steps: Sequence[_Change]) -> None:
         self._spaces.enter(self._spaces.get(self._netns))
         nftables = self._nftables()
         try:
-            nftables.run(render(self._steps))
+            nftables.run(render(steps))
         except KernelError as error:
-            if error.errno != errno.ENOENT or not any(isinstance(step, Delete) for step in self._steps):
+            if error.errno != errno.ENOENT or not any(isinstance(step, Delete) for step in steps):
                 raise
             # Something that is to be removed is gone already, which is as good.
-            nftables.run(render(self._without_gone(nftables)))
+            nftables.run(render(self._without_gone(nftables, steps)))
 
-    def _without_gone(self, nftables: Nftables) -> list[_Change]:
+    def _without_gone(self, nftables: Nftables, steps: Sequence[_Change]) -> list[_Change]:
         there = {element.key for element in nftables.list(self._netns).elements}
-        return [step for step in self._steps if not _is_gone(step, there)]
+        return [step for step in steps if not _is_gone(step, there)]
 
 
 def _is_gone(step: _Change, there: set[tuple[str, ...]]) -> bool:

@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
+from deuteron.kernel.linux.later import finish
 from deuteron.kernel.linux.libc import CLONE_NEWNET, setns, unshare
 
 T = TypeVar("T")
@@ -106,7 +107,8 @@ class Worker:
         self.call(leave)
 
     def close(self) -> None:
-        """End the thread."""
+        """End the thread, once nothing that it began goes on."""
         self._jobs.put(None)
         self._thread.join()
+        finish()
         os.close(self.home)

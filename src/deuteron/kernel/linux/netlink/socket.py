@@ -13,7 +13,8 @@ import errno
 import fcntl
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from struct import Struct
 from types import TracebackType
 from typing import Final, Self
@@ -28,6 +29,7 @@ NETLINK_ROUTE: Final = 0
 NETLINK_NETFILTER: Final = 12
 
 _SOL_NETLINK: Final = 270
+_NETLINK_ADD_MEMBERSHIP: Final = 1
 _NETLINK_CAP_ACK: Final = 10
 _NETLINK_EXT_ACK: Final = 11
 _NETLINK_GET_STRICT_CHK: Final = 12
@@ -121,6 +123,14 @@ class NetlinkSocket:
         self._socket.close()
         self._socket = socket.socket(fileno=moved)
 
+    def option(self, level: int, name: int, size: int) -> bytes:
+        """A socket option's value.
+
+        Raises:
+            OSError: the kernel does not know it.
+        """
+        return self._socket.getsockopt(level, name, size)
+
     def close(self) -> None:
         """Close the socket; doing it twice is fine."""
         self._socket.close()
@@ -175,6 +185,59 @@ class NetlinkSocket:
                     ack = _parse_ack(flags, payload)
                     raise refused(ack.errno, ack.text)
                 return payload
+
+    def last_request(
+        self,
+        message: bytes,
+        notices: int,
+        noticed: Callable[[int, bytes], bool],
+        later: Callable[[Callable[[], int]], Future[int]],
+    ) -> Ack:
+        """Have ``message`` sent by another thread; the answer, or errno 0 as soon as notices say so.
+
+        The socket is closed once ``sendmsg`` is over, which may be after the return.
+
+        Args:
+            message: what to send.
+            notices: the multicast group (RTNLGRP_*) to hear.
+            noticed: told the kind and the payload of each notice, says whether all is done.
+            later: runs a function on another thread.
+
+        Raises:
+            KernelError: not sent, or no answer in time.
+        """
+        self._socket.setsockopt(_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, notices)
+        sequence = self._take_sequence(1)
+        data = bytearray(message)
+        _SEQUENCE.pack_into(data, 8, sequence)
+        (flags,) = _FLAGS.unpack_from(data, 6)
+        _FLAGS.pack_into(data, 6, flags | wire.NLM_F_ACK)
+        self.counters.messages += 1
+        self.counters.sends += 1
+        sent = later(lambda: self._socket.send(data))
+        try:
+            return self._await_notice(sequence, noticed, sent)
+        finally:
+            sent.add_done_callback(lambda _: self.close())
+
+    def _await_notice(self, sequence: int, noticed: Callable[[int, bytes], bool], sent: Future[int]) -> Ack:
+        while True:
+            try:
+                received = self._receive()
+            except KernelError as error:
+                # A lost notice: the answer still comes.  Nothing in time: the wait for the kernel's
+                # lock is not bounded where the message is sent by oneself either.
+                if error.errno == errno.ENOBUFS or (error.errno == errno.EAGAIN and not sent.done()):
+                    continue
+                failure = sent.exception() if sent.done() else None
+                if isinstance(failure, OSError):
+                    raise refused(failure.errno or 0) from failure
+                raise
+            for kind, flags, answered, payload in received:
+                if kind == wire.NLMSG_ERROR and answered == sequence:
+                    return _parse_ack(flags, payload)
+                if noticed(kind, payload):
+                    return _OK
 
     def _chunks(self, messages: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
         start = size = 0
