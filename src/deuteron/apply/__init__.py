@@ -2,9 +2,11 @@
 
 from deuteron.apply.engine import Reporter, Result, UnitResult, apply_plan, verify
 from deuteron.apply.look import look_for
+from deuteron.apply.read_back import Mismatch, read_back
 from deuteron.apply.state import State, default_state_dir
 
 __all__ = [
+    "Mismatch",
     "Reporter",
     "Result",
     "State",
@@ -12,5 +14,6 @@ __all__ = [
     "apply_plan",
     "default_state_dir",
     "look_for",
+    "read_back",
     "verify",
 ]

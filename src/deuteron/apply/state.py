@@ -11,7 +11,7 @@ import fcntl
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ import msgspec
 from deuteron.domain import HostView
 from deuteron.errors import HostError
 from deuteron.inputs.allocate import Allocation, Allocations
+from deuteron.kernel.linux.memory import Ruleset
 
 #: ``user_version`` of the database.
 SCHEMA_VERSION: Final = 1
@@ -42,6 +43,10 @@ CREATE TABLE allocation (
     value TEXT NOT NULL,
     PRIMARY KEY (kind, scope, key),
     UNIQUE (kind, scope, value)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE ruleset (
+    netns TEXT PRIMARY KEY,
+    content BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 PRAGMA user_version = 1;
 COMMIT;
@@ -133,9 +138,35 @@ class State:
                     "INSERT INTO allocation (kind, scope, key, value) VALUES (?, ?, ?, ?)", rows
                 )
 
+    def remember(self, rulesets: Iterable[Ruleset]) -> None:
+        """Keep what a look has found for the next process; it saves time and decides nothing.
+
+        Raises:
+            HostError: the disk or the database refuses.
+        """
+        rows = [(one.netns, msgspec.msgpack.encode(one)) for one in rulesets]
+        with _readable(self._file), self._transaction() as database:
+            database.execute("DELETE FROM ruleset")
+            database.executemany("INSERT INTO ruleset (netns, content) VALUES (?, ?)", rows)
+
+    def rulesets(self) -> list[Ruleset]:
+        """What was kept; empty where it cannot be read any more.
+
+        Raises:
+            HostError: the database cannot be read.
+        """
+        with _readable(self._file):
+            rows = self._database.execute("SELECT content FROM ruleset").fetchall()
+        decoder = msgspec.msgpack.Decoder(Ruleset)
+        try:
+            return [decoder.decode(content) for (content,) in rows]
+        except msgspec.DecodeError:
+            return []  # of another version: it is only listed anew
+
     def clear(self) -> None:
         """Forget the desired state and the allocations: nothing is wanted any more."""
         with _readable(self._file), self._transaction() as database:
+            database.execute("DELETE FROM ruleset")
             database.execute("DELETE FROM committed")
             database.execute("DELETE FROM allocation")
 

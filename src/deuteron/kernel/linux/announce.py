@@ -1,7 +1,8 @@
 """Announcements: gratuitous ARP (RFC 5227) and unsolicited neighbour advertisements (RFC 4861, 7.2.6).
 
 A switch or a neighbour may miss one, so each is sent three times, the first before
-``send`` returns, the others by a thread of their own one and two seconds later.
+``send`` returns, the others by a thread of their own one and two seconds later.  A
+process that is about to end repeats them sooner and waits for that (``drain``).
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ _TARGET_LINK_LAYER_ADDRESS: Final = 2
 
 #: Seconds after the first at which an announcement is sent again.
 REPEATS: Final = (1.0, 2.0)
+
+# Seconds that a sending may be late before nobody waits for it any more.
+_GRACE: Final = 1.0
 
 # What sending says where the link, or its address, went away in the meantime.
 _GONE: Final = (errno.ENODEV, errno.ENXIO, errno.ENETDOWN, errno.EADDRNOTAVAIL)
@@ -143,21 +147,28 @@ class Announcer:
             _transmit(sender, what)
             self._pending += [_Repeat(now + after, netns, what) for after in self._repeats]
             self._start()
-            self._changed.notify()
+            self._changed.notify_all()
 
     def forget(self, netns: str) -> None:
         """Send no more in ``netns``, which is about to go: an open socket would keep it alive."""
         with self._changed:
             self._pending = [repeat for repeat in self._pending if repeat.netns != netns]
             self._retire(netns)
-            self._changed.notify()
+            self._changed.notify_all()
+
+    def drain(self) -> None:
+        """Wait until what is to be repeated has been sent: at most until the last is due, and a second."""
+        with self._changed:
+            last = max((repeat.due for repeat in self._pending), default=None)
+            if last is not None:
+                self._changed.wait_for(lambda: not self._pending, last - self._clock() + _GRACE)
 
     def close(self) -> None:
         """Cancel what was to be repeated, and end the thread."""
         with self._changed:
             self._closing = True
             self._pending.clear()
-            self._changed.notify()
+            self._changed.notify_all()
         if self._thread is not None:
             self._thread.join()
 
@@ -199,6 +210,8 @@ class Announcer:
                     raise
         for netns in self._sockets.keys() - {repeat.netns for repeat in self._pending}:
             self._retire(netns)
+        if not self._pending:
+            self._changed.notify_all()
 
     def _retire(self, netns: str) -> None:
         if (sender := self._sockets.pop(netns, None)) is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import msgspec
 
 from deuteron.kernel.linux.announce import Announcer
 from deuteron.kernel.linux.lifecycle import Lifecycle
+from deuteron.kernel.linux.memory import Ruleset
 from deuteron.kernel.linux.netns import NetnsDirectory
 from deuteron.kernel.linux.nft import Nftables
 from deuteron.kernel.linux.observe import Observer
@@ -28,12 +29,14 @@ class Tally(msgspec.Struct, frozen=True):
         sends: system calls that sent them, and requests for dumps.
         dumps: dumps, repeated ones included.
         transactions: of nftables.
+        listings: of tables of nftables.
     """
 
     messages: int
     sends: int
     dumps: int
     transactions: int
+    listings: int = 0
 
 
 class LinuxKernel:
@@ -45,13 +48,20 @@ class LinuxKernel:
     Args:
         netns_dir: where namespaces have their names.
         announcer: sends announcements, and repeats them until :meth:`close`.
+        rulesets: what an earlier process got from :meth:`rulesets`; saves listing what has not changed.
     """
 
-    def __init__(self, netns_dir: Path = Path("/run/netns"), *, announcer: Announcer | None = None) -> None:
+    def __init__(
+        self,
+        netns_dir: Path = Path("/run/netns"),
+        *,
+        announcer: Announcer | None = None,
+        rulesets: Iterable[Ruleset] = (),
+    ) -> None:
         self._announcer = announcer or Announcer()
         self._worker = Worker()
         directory = NetnsDirectory(netns_dir)
-        self._spaces = self._worker.call(lambda: Spaces(self._worker, directory))
+        self._spaces = self._worker.call(lambda: Spaces(self._worker, directory, rulesets))
         lifecycle = Lifecycle(self._worker, self._spaces, self._announcer)
         self._observer = Observer(self._spaces, lambda: self._nftables)
         self._runner = Runner(self._spaces, lambda: self._nftables, self._announcer, lifecycle)
@@ -68,11 +78,20 @@ class LinuxKernel:
         """See :meth:`deuteron.kernel.protocol.Kernel.run`."""
         return self._worker.call(lambda: self._runner.run(steps))
 
+    def rulesets(self) -> tuple[Ruleset, ...]:
+        """The rulesets that the last look found, for a later process."""
+        return self._worker.call(self._spaces.rulesets)
+
     def tally(self) -> Tally:
         """What this kernel has been asked so far."""
         counters = self._spaces.counters
-        transactions = self._nftables.transactions if "_nftables" in self.__dict__ else 0
-        return Tally(counters.messages, counters.sends, counters.dumps, transactions)
+        loaded: Nftables | None = self.__dict__.get("_nftables")
+        transactions, listings = (loaded.transactions, loaded.listings) if loaded else (0, 0)
+        return Tally(counters.messages, counters.sends, counters.dumps, transactions, listings)
+
+    def drain(self) -> None:
+        """Wait until every announcement has been repeated; see :meth:`Announcer.drain`."""
+        self._announcer.drain()
 
     def close(self) -> None:
         """Release sockets and threads, cancel what is to be announced again; the kernel's state stays."""

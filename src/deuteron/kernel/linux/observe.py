@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from deuteron.errors import KernelError
-from deuteron.kernel.linux.lister import Listed, Lister
 from deuteron.kernel.linux.look import View, objects_of, sysctls_of
 from deuteron.kernel.linux.netlink import link
-from deuteron.kernel.linux.nft import NftListing
+from deuteron.kernel.linux.nft import Nftables, NftListing
 from deuteron.kernel.linux.pairs import End, altname_of, join
 from deuteron.kernel.linux.space import Space, Spaces
 from deuteron.objects import (

@@ -11,11 +11,12 @@ import fcntl
 import os
 import resource
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 from zlib import crc32
 
 from deuteron.errors import KernelError
+from deuteron.kernel.linux.memory import Ruleset, boot_id, cookie_of
 from deuteron.kernel.linux.netlink import link
 from deuteron.kernel.linux.netlink.errors import refused
 from deuteron.kernel.linux.netlink.socket import Counters, NetlinkSocket
@@ -94,10 +95,18 @@ class Spaces:
     """The opened namespaces; to be used on the worker's thread only.
 
     Args:
+        rulesets: what earlier processes remembered.
         limit: how many to keep open, by default as many as descriptors allow.
     """
 
-    def __init__(self, worker: Worker, directory: NetnsDirectory, limit: int | None = None) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        directory: NetnsDirectory,
+        rulesets: Iterable[Ruleset] = (),
+        limit: int | None = None,
+    ) -> None:
+        self._remembered = {one.netns: one for one in rulesets if one.boot and one.boot == boot_id()}
         self.counters = Counters()
         self.parameters = Parameters()
         self.directory = directory
@@ -159,11 +168,33 @@ class Spaces:
     def _open_anew(self, name: str) -> Space:
         fd = self._descriptor(self.directory.open(name))
         try:
-            return self.adopt(Space(name, os.fstat(fd).st_ino, fd, self._socket(fd)))
+            space = self.adopt(Space(name, os.fstat(fd).st_ino, fd, self._socket(fd)))
         except (KernelError, OSError):
             self._worker.forget(fd)
             os.close(fd)
             raise
+        self._recall(space)
+        return space
+
+    def _recall(self, space: Space) -> None:
+        known = self._remembered.get(space.name)
+        if known is not None and known.cookie == cookie_of(space.rt) != 0:
+            space.listing = known.generation, known.listing
+
+    def rulesets(self) -> tuple[Ruleset, ...]:
+        """What may be remembered: every ruleset listed, as it was then."""
+        boot = boot_id()
+        return tuple(
+            Ruleset(
+                netns=name,
+                boot=boot,
+                cookie=cookie_of(space.rt),
+                generation=space.listing[0],
+                listing=space.listing[1],
+            )
+            for name, space in sorted(self._open.items())
+            if space.listing is not None
+        )
 
     def settle(self, name: str, fd: int, rt: NetlinkSocket) -> Space:
         """Keep a namespace that the caller has opened."""
