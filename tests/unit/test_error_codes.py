@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 RAISERS = frozenset({"refuse", "_refuse", "InputError", "HostError", "KernelError", "FieldError"})
-CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
+CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+|interrupted|defect")
 
 
 def raised() -> set[str]:
@@ -19,13 +19,16 @@ def raised() -> set[str]:
 
 def codes(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or not node.args:
+        if not isinstance(node, ast.Call):
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        if name in RAISERS or name.endswith("Error"):
-            for one in ast.walk(node.args[0]):
-                if isinstance(one, ast.Constant) and isinstance(one.value, str) and CODE.fullmatch(one.value):
-                    yield one.value
+        # The code of an error comes first; that of a unit's result is called so.
+        places = node.args[:1] if name in RAISERS or name.endswith("Error") else []
+        places += node.args[1:2] if name == "report" else []
+        places += [keyword.value for keyword in node.keywords if keyword.arg == "code"]
+        for one in (found for place in places for found in ast.walk(place)):
+            if isinstance(one, ast.Constant) and isinstance(one.value, str) and CODE.fullmatch(one.value):
+                yield one.value
 
 
 def listed() -> list[str]:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from deuteron.apply import State
 from deuteron.apply.engine import prepare
+from deuteron.apply.read_back import read_back, refuse
 from deuteron.cli import output as out
 from deuteron.cli.options import file_argument, input_options, output_option, state_dir_option
 from deuteron.cli.progress import run_with_progress
-from deuteron.cli.session import Request, committed_wanted, read, real_kernel, state_path
+from deuteron.cli.session import Request, committed_wanted, kernel_and_state, read
 from deuteron.compile import compile_host
 
 
@@ -39,11 +39,15 @@ def apply_command(
     deuteron apply sync_routers.json --host compute1 --external-bridge br-ex
     """
     request = Request(file=file, host=host, external_bridges=external_bridges)
-    with real_kernel() as kernel, State(state_path(state_dir)) as state, state.locked():
+    with kernel_and_state(state_dir) as (kernel, state):
         loaded = read(request, state.allocations())
         out.notices(loaded.view.notices)
         wanted = compile_host(loaded.view)
         plan = prepare(kernel, wanted, *committed_wanted(state_dir))
         state.commit(loaded.view, str(file.resolve()), loaded.allocations)
         result = run_with_progress(kernel, plan, form=output, verb="Applied")
+        mismatches = read_back(kernel, wanted, plan, result)
+        state.remember(kernel.rulesets())
+        kernel.drain()
+    refuse(mismatches)
     sys.exit(0 if result.ok else 1)

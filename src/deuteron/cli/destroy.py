@@ -7,12 +7,11 @@ from pathlib import Path
 
 import click
 
-from deuteron.apply import State
 from deuteron.apply.destroy import destroy_plan
 from deuteron.cli import output as out
 from deuteron.cli.options import output_option, state_dir_option
 from deuteron.cli.progress import run_with_progress
-from deuteron.cli.session import committed_wanted, real_kernel, state_path
+from deuteron.cli.session import committed_wanted, kernel_and_state
 from deuteron.reconcile.render import render_json, render_text
 
 
@@ -25,8 +24,12 @@ def destroy_command(state_dir: Path | None, output: str, *, dry_run: bool) -> No
 
     They are known by the marks they carry, so this works without a file and without the
     state directory. What is not ours stays.
+
+    \b
+    deuteron destroy --dry-run
+    deuteron destroy
     """
-    with real_kernel() as kernel, State(state_path(state_dir)) as state, state.locked():
+    with kernel_and_state(state_dir) as (kernel, state):
         plan = destroy_plan(kernel, *committed_wanted(state_dir))
         if dry_run:
             if output == "json":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import traceback
 from importlib.metadata import version
@@ -14,7 +15,7 @@ from deuteron.cli.destroy import destroy_command
 from deuteron.cli.plan import plan_command
 from deuteron.cli.show import show_command
 from deuteron.cli.verify import verify_command
-from deuteron.errors import DeuteronError
+from deuteron.errors import DeuteronError, InputError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -31,6 +32,13 @@ def cli() -> None:
       deuteron apply examples/one-host.yaml
 
     Exit status: 0 done, 1 failed, 2 bad usage or input, 3 differences found (plan, verify).
+
+    \b
+    With -o json every verb prints one document on standard output:
+      plan, destroy --dry-run  version, units (with their steps), tally
+      apply, destroy           version, ok, seconds, units (with their outcome)
+      verify                   version, units, tally, foreign
+      show                     version, host, differing
     """
 
 
@@ -43,13 +51,36 @@ def report(problem: str, code: str) -> None:
     click.echo(f"deuteron: {problem} [{code}]", err=True)
 
 
+def spare_the_collector() -> None:
+    """Let the garbage collector rest: a command is short, and its values are immutable and acyclic.
+
+    Reference counts alone free them.  With the default threshold of 700 the collector would walk
+    hundreds of thousands of live values again and again while they are made.
+    """
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+
+
+def usage_error(refused: click.ClickException) -> InputError:
+    """What click refused, as one of our sentences."""
+    context = refused.ctx if isinstance(refused, click.UsageError) else None
+    command = context.command_path if context is not None else "deuteron"
+    problem = refused.format_message().rstrip(".")
+    return InputError("bad-usage", f"{problem}; `{command} --help` lists what there is")
+
+
 def main() -> None:
     """Run the command line and turn every error into a sentence and an exit status."""
+    spare_the_collector()
     try:
         cli.main(standalone_mode=False)
-    except click.ClickException as refused:
-        refused.show()
+    except click.exceptions.NoArgsIsHelpError as bare:
+        bare.show()
         sys.exit(2)
+    except click.ClickException as refused:
+        error = usage_error(refused)
+        report(error.message, error.code)
+        sys.exit(error.exit_status)
     except (click.Abort, KeyboardInterrupt):
         report("interrupted; a unit in progress was taken back", "interrupted")
         sys.exit(130)

@@ -12,15 +12,11 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 #: A topology file or a Neutron server's answer.
-file_argument = click.argument(
-    "file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
-)
+# Whether it can be read is found out by reading it: one sentence and one code for all files.
+file_argument = click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 
 optional_file_argument = click.argument(
-    "file",
-    metavar="[FILE]",
-    required=False,
-    type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
+    "file", metavar="[FILE]", required=False, type=click.Path(path_type=Path)
 )
 
 output_option = click.option(
@@ -51,7 +47,7 @@ def input_options(function: Callable[P, R]) -> Callable[P, R]:
 
 state_dir_option = click.option(
     "--state-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False, readable=False, path_type=Path),
     default=None,
     envvar="DEUTERON_STATE_DIR",
     help="Where the committed state is kept (default /var/lib/deuteron, or the user's state directory).",

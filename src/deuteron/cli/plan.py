@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -12,10 +13,14 @@ from deuteron.cli import output
 from deuteron.cli.options import file_argument, input_options, state_dir_option
 from deuteron.cli.session import Request, committed_wanted, known_allocations, read, real_kernel
 from deuteron.compile import compile_host
+from deuteron.errors import HostError
 from deuteron.objects import Observed, Wanted
 from deuteron.reconcile import Plan, make_plan
 from deuteron.reconcile.render import render_json, render_text
 from deuteron.reconcile.shell import render_shell
+
+#: What keeps one from looking at the kernel at all.
+_CANNOT_LOOK: Final = frozenset({"no-privilege", "no-libnftables", "missing-feature"})
 
 #: A host that has nothing of ours.
 EMPTY_HOST = Observed(objects={}, owners={})
@@ -26,7 +31,13 @@ EMPTY_HOST = Observed(objects={}, owners={})
 @input_options
 @state_dir_option
 @click.option(
-    "-o", "--output", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print.",
 )
 @click.option(
     "--format",
@@ -54,10 +65,14 @@ def plan_command(
     FILE is a topology file, or the JSON that a Neutron server answers to sync_routers.
     Nothing is written. Exit status 3 where there is something to do.
 
+    --format shell prints a script instead, and ends with 0.
+
     \b
     deuteron plan examples/one-host.yaml
     deuteron plan --offline --format shell examples/one-host.yaml > by-hand.sh
     """
+    if shell == "shell" and form == "json":
+        raise click.UsageError("--format shell and -o json exclude each other: the script is no JSON")
     loaded = read(
         Request(file=file, host=host, external_bridges=external_bridges), known_allocations(state_dir)
     )
@@ -75,5 +90,11 @@ def plan_command(
 
 
 def _look_and_plan(wanted: Wanted, state_dir: Path | None) -> Plan:
-    with real_kernel() as kernel:
-        return prepare(kernel, wanted, *committed_wanted(state_dir))
+    try:
+        with real_kernel() as kernel:
+            return prepare(kernel, wanted, *committed_wanted(state_dir))
+    except HostError as error:
+        if error.code not in _CANNOT_LOOK:
+            raise
+        hint = "plan --offline plans for an empty host without looking"
+        raise HostError(error.code, f"{error.message}; {hint}") from error

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import click
@@ -36,10 +39,14 @@ class Bar:
 
     def unit_failed(self, result: UnitResult) -> None:
         """One more, and why it failed."""
-        self._progress.console.print(f"{_CROSS} {result.error} [{result.code}]", markup=False, style="red")
+        self._print(f"{_CROSS} {result.error} [{result.code}]", style="red")
         for line in result.left:
-            self._progress.console.print(f"    left: {line}", markup=False)
+            self._print(f"    left: {line}")
         self._progress.advance(self._task)
+
+    def _print(self, line: str, style: str | None = None) -> None:
+        # A line stays one line, whatever the width: it is searched and copied.
+        self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True, style=style)
 
 
 def run_with_progress(kernel: Kernel, plan: Plan, *, form: str, verb: str) -> Result:
@@ -53,13 +60,24 @@ def run_with_progress(kernel: Kernel, plan: Plan, *, form: str, verb: str) -> Re
     """
     console = Console(file=sys.stderr)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with bar as progress, _stopped_like_interrupted():
         result = apply_plan(kernel, plan, Bar(progress, len(plan.units)))
     if form == "json":
-        output.json(result)
+        output.json({"version": 1, "ok": result.ok, "seconds": result.seconds, "units": result.units})
     else:
         click.echo(outcome(plan, result, verb))
     return result
+
+
+@contextmanager
+def _stopped_like_interrupted() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does: a unit in progress is taken back before the process ends."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def outcome(plan: Plan, result: Result, verb: str) -> str:
@@ -68,10 +86,18 @@ def outcome(plan: Plan, result: Result, verb: str) -> str:
         return NO_CHANGES
     tally = plan.tally
     done = len(plan.units) - len(result.failed)
-    line = f"{verb}: {tally.add} made, {tally.change} changed, {tally.destroy} destroyed in {done} units"
+    units = f"{done} unit{'s' * (done != 1)}"
+    line = f"{verb}: {tally.add} made, {tally.change} changed, {tally.destroy} destroyed in {units}"
     if result.failed:
-        units = [unit.outcome for unit in result.failed]
-        line = f"{verb} {done} of {len(plan.units)} units; {len(units)} failed and are as they were"
-        if left := units.count("undo-failed"):
-            line += f", but {left} could not be taken back whole"
+        line = f"{verb}: {done} of {len(plan.units)} units; {_failures(result)}"
     return f"{line}, {result.seconds * 1000:.0f} ms."
+
+
+def _failures(result: Result) -> str:
+    outcomes = [unit.outcome for unit in result.failed]
+    parts = (
+        (outcomes.count("undone"), "failed, all of it taken back"),
+        (outcomes.count("undo-failed"), "failed, not all of it could be taken back"),
+        (outcomes.count("skipped"), "not tried"),
+    )
+    return "; ".join(f"{count} {what}" for count, what in parts if count)

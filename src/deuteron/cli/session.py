@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -15,7 +16,12 @@ from deuteron.errors import HostError
 from deuteron.inputs import Loaded, load
 from deuteron.inputs.allocate import Allocations
 from deuteron.kernel.linux import LinuxKernel, probe
+from deuteron.kernel.linux.announce import Announcer
 from deuteron.objects import Wanted
+
+#: Seconds after the first at which a command that is about to end announces an address again:
+#: a frame that was lost while the bridge learned its ports is made good, and nobody waits long.
+ONE_SHOT_REPEATS: Final = (0.1, 0.3)
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,18 +61,54 @@ def real_kernel() -> Iterator[LinuxKernel]:
         kernel.close()
 
 
+@contextmanager
+def kernel_and_state(state_dir: Path | None) -> Iterator[tuple[LinuxKernel, State]]:
+    """The kernel, and the state directory held against every other apply.
+
+    Raises:
+        HostError: a privilege or a feature is missing, or the directory is in use or unusable.
+    """
+    probe.probe()
+    with State(state_path(state_dir)) as state, state.locked():
+        kernel = LinuxKernel(announcer=Announcer(repeats=ONE_SHOT_REPEATS), rulesets=state.rulesets())
+        try:
+            yield kernel, state
+        finally:
+            kernel.close()
+
+
 def state_path(state_dir: Path | None) -> Path:
     """The state directory that was named, or this user's."""
     return state_dir or default_state_dir()
 
 
-def known_allocations(state_dir: Path | None) -> Allocations:
-    """What earlier applies allocated; nothing is made where there is no state directory yet."""
+@contextmanager
+def known_state(state_dir: Path | None) -> Iterator[State | None]:
+    """What earlier applies left, ``None`` where there is nothing; nothing is made.
+
+    Raises:
+        HostError: it cannot be read.
+    """
     path = state_path(state_dir)
-    if not (path / "state.sqlite").exists():
-        return Allocations()
+    try:
+        there = (path / "state.sqlite").exists()
+    except OSError as error:
+        message = (
+            f"the state directory {path} cannot be read ({error.strerror});"
+            " run as its owner, or use another --state-dir"
+        )
+        raise HostError("state-unusable", message) from error
+    if not there:
+        yield None
+        return
     with State(path) as state:
-        return state.allocations()
+        yield state
+
+
+def known_allocations(state_dir: Path | None) -> Allocations:
+    """What earlier applies allocated."""
+    with known_state(state_dir) as state:
+        return Allocations() if state is None else state.allocations()
 
 
 def committed_view(state_dir: Path | None) -> HostView:
@@ -75,23 +117,20 @@ def committed_view(state_dir: Path | None) -> HostView:
     Raises:
         HostError: ``nothing-applied``.
     """
-    path = state_path(state_dir)
-    if (path / "state.sqlite").exists():
-        with State(path) as state:
-            view = state.committed()
-        if view is not None:
-            return view
-    raise HostError(
-        "nothing-applied",
-        f"nothing has been applied with the state directory {path}; name a file, or another --state-dir",
-    )
+    with known_state(state_dir) as state:
+        view = None if state is None else state.committed()
+    if view is None:
+        path = state_path(state_dir)
+        raise HostError(
+            "nothing-applied",
+            f"nothing has been applied with the state directory {path}; apply a file first"
+            " (deuteron apply FILE), or name another --state-dir",
+        )
+    return view
 
 
 def committed_wanted(state_dir: Path | None) -> tuple[Wanted, ...]:
     """What was wanted before, where that is known; for a look that sees all of it."""
-    path = state_path(state_dir)
-    if not (path / "state.sqlite").exists():
-        return ()
-    with State(path) as state:
-        view = state.committed()
+    with known_state(state_dir) as state:
+        view = None if state is None else state.committed()
     return () if view is None else (compile_host(view),)

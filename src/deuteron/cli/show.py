@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import click
 from rich.console import Console
@@ -14,8 +16,10 @@ from deuteron.cli import output as out
 from deuteron.cli.options import output_option, state_dir_option
 from deuteron.cli.session import committed_view, real_kernel
 from deuteron.compile import compile_host
-from deuteron.domain import HostView, Router
+from deuteron.domain import HostView, Network, Port, Router
 from deuteron.errors import HostError
+
+_ENDLESS: Final = 10_000
 
 
 @click.command("show")
@@ -26,16 +30,23 @@ def show_command(state_dir: Path | None, output: str) -> None:
 
     The state column is read from the kernel: "ok", "differs" (see deuteron verify), or
     "?" where this user may not look.
+
+    \b
+    deuteron show
+    deuteron show -o json
     """
     view = committed_view(state_dir)
     differing = _differing(view)
     if output == "json":
         out.json({"version": 1, "host": view, "differing": differing})
         return
-    console = Console()
-    for table in _tables(view, differing):
-        if table.row_count:
-            console.print(table)
+    # Into a file or a pipe, lines are as long as they are: names and ids stay whole.
+    console = Console() if sys.stdout.isatty() else Console(width=_ENDLESS)
+    shown = [table for table in _tables(view, differing) if table.row_count]
+    for number, table in enumerate(shown):
+        if number:
+            console.print()
+        console.print(table)
 
 
 def _differing(view: HostView) -> list[str] | None:
@@ -64,10 +75,9 @@ def _table(title: str, *columns: str) -> Table:
 def _tables(view: HostView, differing: list[str] | None) -> Iterable[Table]:
     networks = {network.id: network for network in view.networks}
     routers = {router.id: router for router in view.routers}
-    ports = {port.id: port for port in view.ports}
 
     table = _table("Networks", "name", "where", "subnets", "mtu", "state")
-    for network in view.networks:
+    for network in sorted(view.networks, key=_by_name):
         subnets = ", ".join(s.cidr for s in view.subnets if s.network_id == network.id)
         where = f"bridge {network.bridge}" if network.bridge else f"net-{network.id}"
         state = "" if network.bridge else _state(f"network/{network.id}", differing)
@@ -75,7 +85,7 @@ def _tables(view: HostView, differing: list[str] | None) -> Iterable[Table]:
     yield table
 
     table = _table("Routers", "name", "kind", "gateway", "namespace", "state")
-    for router in view.routers:
+    for router in sorted(view.routers, key=_by_name):
         gateway = networks[router.gateway.network_id].name if router.gateway else "-"
         state = _state(f"router/{router.id}", differing) if router.admin_state_up else "down"
         table.add_row(router.name, _kind(router), gateway, f"qrouter-{router.id}", state)
@@ -93,13 +103,17 @@ def _tables(view: HostView, differing: list[str] | None) -> Iterable[Table]:
     yield table
 
     table = _table("Ports", "name", "addresses", "bound to", "state")
-    for port in ports.values():
+    for port in sorted(view.ports, key=_by_name):
         if port.binding is None:
             continue
         place = f"namespace {port.binding.netns}" if port.binding.netns else f"tap {port.binding.tap}"
         addresses = ", ".join(fixed.ip_address for fixed in port.fixed_ips)
         table.add_row(port.name, addresses, place, _state(f"port/{port.id}", differing))
     yield table
+
+
+def _by_name(named: Network | Router | Port) -> tuple[str, str]:
+    return named.name, named.id
 
 
 def _kind(router: Router) -> str:

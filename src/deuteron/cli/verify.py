@@ -33,6 +33,10 @@ def verify_command(
 
     Differences are drawn as the steps that would mend them. What is not ours in our
     namespaces is listed; it is never touched. Exit status 3 where something differs.
+
+    \b
+    deuteron verify
+    deuteron verify examples/one-host.yaml
     """
     if file is None:
         view = committed_view(state_dir)
@@ -54,7 +58,7 @@ def _print_json(found: Differences) -> None:
 
 
 def _print_text(found: Differences) -> None:
-    out.lines(render_text(found.plan))
     for foreign in found.foreign:
         place = f"in {foreign.netns}" if foreign.netns else "on the host"
         click.echo(f"? {foreign.kind} {foreign.what} {place} is not ours; it is left alone")
+    out.lines(render_text(found.plan))

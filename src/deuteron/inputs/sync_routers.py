@@ -75,8 +75,9 @@ def _choose(hosts: Record, host: str | None) -> str:
     if host is None:
         hosts.refuse("host-required", "", f"several hosts are in it; choose with --host: {', '.join(names)}")
     if host not in hosts.data:
-        known = nearest(host, names) or f"; it has {', '.join(names)}"
-        hosts.refuse("unknown-host", "", f"there is no host {host!r}{known}")
+        hosts.refuse(
+            "unknown-host", "", f"there is no host {host!r}{nearest(host, names)}; it has {', '.join(names)}"
+        )
     return host
 
 
@@ -120,6 +121,7 @@ class _Agent:
         legs = self._legs(before)
         self.notices.limited(len(self.gather.limited))
         self.notices.advertised(len(self.gather.advertised))
+        self.notices.undelegated(len(self.gather.pending))
         return self._view(legs), allocate.record((allocate.LEG, legs))
 
     def _router(self, record: Record) -> None:
@@ -229,7 +231,7 @@ class _Agent:
         )
 
     def _floating_ip(self, record: Record, router: Router) -> None:
-        rules = _forwardings(record)
+        rules = self._forwardings(record)
         fixed = record.address("fixed_ip_address")
         port = self._instance(record, router, fixed) if fixed else ""
         network = record.text("floating_network_id")
@@ -252,6 +254,28 @@ class _Agent:
         if floating.id in self.floating:
             record.refuse("duplicate-id", "id", "another floating IP has this id")
         self.floating[floating.id], self.records[floating.id] = floating, record
+
+    def _forwardings(self, record: Record) -> list[PortForwarding]:
+        rules: list[PortForwarding] = []
+        for rule in record.records("port_forwardings"):
+            if rule.text("protocol") not in {"tcp", "udp"}:
+                self.notices.other_protocol()
+                continue
+            outside, inside = _port_text(rule, "external_port"), _port_text(rule, "internal_port")
+            if not outside and not inside:  # Neutron 29 tells a rule for a range without its ports
+                self.notices.portless()
+                continue
+            fields = Fields(
+                protocol=rule.text("protocol"),
+                address=rule.address("internal_ip_address"),
+                external=outside,
+                internal=inside,
+            )
+            try:
+                rules += expand(fields)
+            except FieldError as error:
+                rule.make(error)
+        return rules
 
     def _instance(self, record: Record, router: Router, fixed: str) -> str:
         subnets = [one.subnet_id for port in router.interfaces for one in self.gather.ports[port].fixed_ips]
@@ -282,7 +306,7 @@ class _Agent:
             return HostView(
                 host=self.host,
                 networks=gather.networks(),
-                subnets=tuple(sorted(gather.subnets.values(), key=lambda one: one.id)),
+                subnets=gather.scoped_subnets(),
                 ports=tuple(sorted(gather.ports.values(), key=lambda one: one.id)),
                 routers=tuple(sorted(self.routers.values(), key=lambda one: one.id)),
                 floating_ips=tuple(sorted(self.floating.values(), key=lambda one: one.id)),
@@ -311,22 +335,6 @@ def _route(record: Record) -> ExtraRoute:
         return ExtraRoute(destination=record.prefix("destination"), nexthop=record.address("nexthop"))
     except FieldError as error:
         record.make(error)
-
-
-def _forwardings(record: Record) -> list[PortForwarding]:
-    rules: list[PortForwarding] = []
-    for rule in record.records("port_forwardings"):
-        fields = Fields(
-            protocol=rule.text("protocol"),
-            address=rule.address("internal_ip_address"),
-            external=_port_text(rule, "external_port"),
-            internal=_port_text(rule, "internal_port"),
-        )
-        try:
-            rules += expand(fields)
-        except FieldError as error:
-            rule.make(error)
-    return rules
 
 
 def _port_text(rule: Record, key: str) -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from deuteron.errors import HostError
 from deuteron.objects import HOST, Bridge, KernelObject, Need, Netns, Observed, Tap, Veth, Wanted
 from deuteron.reconcile.delta import ends
+
+#: How many problems one sentence bears.
+_TOLD: Final = 5
 
 
 def check(wanted: Wanted, observed: Observed) -> tuple[HostError, ...]:
@@ -29,11 +33,14 @@ def require(wanted: Wanted, observed: Observed) -> None:
     """Refuse to begin where :func:`check` finds a reason.
 
     Raises:
-        HostError: with the code of the first problem and a sentence for each.
+        HostError: with the code of the first problem; the first five are told, the others counted.
     """
     problems = check(wanted, observed)
     if problems:
-        raise HostError(problems[0].code, "; ".join(problem.message for problem in problems))
+        told = [problem.message for problem in problems[:_TOLD]]
+        if more := len(problems) - len(told):
+            told.append(f"and {more} more like these")
+        raise HostError(problems[0].code, "; ".join(told))
 
 
 def _unmet(need: Need, observed: Observed) -> HostError | None:
