@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import queue
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from typing import Self, TypeVar
 import msgspec
 
 from bench import views
+from deuteron.apply import State, look_for
 from deuteron.apply.engine import apply_plan, prepare
 from deuteron.compile import compile_host
 from deuteron.domain import HostView
@@ -44,7 +46,7 @@ class Applied(msgspec.Struct, frozen=True):
     """One apply, in seconds and counts.
 
     Attributes:
-        compile: from the view to the wanted objects.
+        compile: from the view to the wanted objects (and starting, where the agent has to).
         observe: from there to the plan: the look at the kernel and the difference.
         run: from the call of apply to the last acknowledgement.
         cpu: processor time of this process for all three, the kernel's on its behalf included.
@@ -106,7 +108,24 @@ class Arena:
 
     def apply(self, view: HostView) -> Applied:
         """Make the host what ``view`` says, announcements left out."""
-        return self.call(lambda: _apply(self.kernel, view))
+        return self.call(lambda: _apply(lambda: self.kernel, view))
+
+    def apply_restarted(self, view: HostView) -> Applied:
+        """The same by an agent that has just started, with what the last one left in the state directory."""
+        return self.call(lambda: self._apply_restarted(view))
+
+    def _apply_restarted(self, view: HostView) -> Applied:
+        self.kernel.observe(look_for(compile_host(view)))  # as the command line reads back what it did
+        with tempfile.TemporaryDirectory() as folder, State(Path(folder)) as state:
+            state.remember(self.kernel.rulesets())
+            self.kernel.close()
+            gc.collect()
+
+            def start() -> LinuxKernel:
+                self.kernel = LinuxKernel(rulesets=state.rulesets())
+                return self.kernel
+
+            return _apply(start, view)
 
     def close(self) -> None:
         """Let the host go; its namespaces vanish with their last name."""
@@ -127,9 +146,11 @@ class Arena:
         self.close()
 
 
-def _apply(kernel: LinuxKernel, view: HostView) -> Applied:
-    before, started, cpu = kernel.tally(), _started[0], time.process_time()
+def _apply(kernel_of: Callable[[], LinuxKernel], view: HostView) -> Applied:
+    started, cpu = _started[0], time.process_time()
     begun = time.perf_counter()
+    kernel = kernel_of()
+    before = kernel.tally()
     wanted = compile_host(view)
     compiled = time.perf_counter()
     plan = quiet(prepare(kernel, wanted))
