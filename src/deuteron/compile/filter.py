@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from deuteron.compile.scopes import Links, Scopes
 from deuteron.objects import NftChain, NftElement, NftRule, NftSet, NftTable
 from deuteron.objects.nft import (
     FIXED_TO_FLOATING,
@@ -47,6 +48,8 @@ _PORTS: Final = NftSet(
 _FIXED: Final = NftSet(name=FIXED_WITH_FLOATING, type=("ipv4_addr",))
 _PROXIED: Final = NftSet(name=PROXIED6, type=("ipv6_addr",))
 
+_NO_SCOPES: Final = Scopes()
+
 _IPV4: Final = Match("meta nfproto", "ipv4")
 _IPV6: Final = Match("meta nfproto", "ipv6")
 _TRANSLATED: Final = Match("ct status", "dnat")
@@ -66,6 +69,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
         snat: whether tenant addresses are hidden.
         ndp_proxy: whether only proxied IPv6 addresses may be reached from outside.
         elsewhere: the tables of external subnets with another gateway; their numbers are marks too.
+        scopes: which internal links may talk to the external network untranslated.
     """
 
     dev: str
@@ -73,25 +77,38 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     snat: bool
     ndp_proxy: bool
     elsewhere: tuple[int, ...] = ()
+    scopes: Scopes = Scopes()
+
+    @property
+    def apart(self) -> bool:
+        """Whether some internal IPv4 addresses may leave by their floating IP alone."""
+        return not self.snat and self.scopes.v4.outside is not None
 
 
-def router_table(netns: str, gate: Gate | None, *, inner: Literal["qr-*", "sg-*"]) -> NftTable:
+def router_table(
+    netns: str, gate: Gate | None, *, inner: Literal["qr-*", "sg-*"], scopes: Scopes = _NO_SCOPES
+) -> NftTable:
     """The table of a centralised ``qrouter-``, or of a ``snat-``.
 
     ``gate`` is ``None`` for a router without a gateway, or without a leg.  ``inner`` are the internal
     links; between the ``sg-`` of a ``snat-`` only hairpins pass, the rest is ``qrouter-``'s to route.
     """
-    between = () if inner == "qr-*" else (_TRANSLATED,)
-    inside = _rule(_in(inner), _out(inner), *between, does=ACCEPT, comment="between internal networks")
+    if inner == "qr-*":
+        inside = _between(scopes)
+    else:
+        inside = (
+            _rule(_in(inner), _out(inner), _TRANSLATED, does=ACCEPT, comment="between internal networks"),
+        )
     if gate is None:
-        return NftTable(netns=netns, chains=(_filter("forward", inside), _input()))
+        return NftTable(netns=netns, chains=(_filter("forward", *inside), _input()))
     vias = tuple(NftSet(name=via_set(table), type=("ipv4_addr",)) for table in gate.elsewhere)
-    sets = (*_MAPS, _PORTS, *vias, *((_PROXIED,) if gate.ndp_proxy else ()))
+    more = (*((_PROXIED,) if gate.ndp_proxy else ()), *((_FIXED,) if gate.apart else ()))
+    sets = (*_MAPS, _PORTS, *vias, *more)
     return NftTable(
         netns=netns,
         sets=_sorted(sets),
         chains=(
-            _filter("forward", inside, *_outwards(inner, gate), *_inwards(inner, gate)),
+            _filter("forward", *inside, *_outwards(inner, gate), *_inwards(inner, gate)),
             _input(),
             *_elsewhere(inner, gate),
             _nat("postrouting", *_source_nat(inner, gate)),
@@ -119,27 +136,62 @@ def _elsewhere(inner: str, gate: Gate) -> tuple[NftChain, ...]:
     return (_mark_chain(*rules),) if rules else ()
 
 
+def _between(scopes: Scopes) -> tuple[NftRule, ...]:
+    """Between internal networks, as far as their address scopes allow."""
+    if not (scopes.v4.groups or scopes.v6.groups):
+        return (_rule(_in("qr-*"), _out("qr-*"), does=ACCEPT, comment="between internal networks"),)
+    rules = [_rule(_in("qr-*"), _out("qr-*"), _TRANSLATED, does=ACCEPT, comment="to a floating IP")]
+    for family, found in ((_IPV4, scopes.v4), (_IPV6, scopes.v6)):
+        rules += [
+            _rule(family, _in(*links), _out(*links), does=ACCEPT, comment="within an address scope")
+            for links in found.groups or (("qr-*",),)
+        ]
+    return tuple(rules)
+
+
 def _outwards(inner: str, gate: Gate) -> tuple[NftRule, ...]:
-    way = (_in(inner), _out(gate.dev))
+    way, scopes = (_in(inner), _out(gate.dev)), gate.scopes
     untranslated = _rule(*way, _IPV4, _INVALID, does=DROP, comment="would leave untranslated")
-    out = _rule(*way, does=ACCEPT, comment="to the external network")
-    return (untranslated, out) if gate.snat else (out,)
+    rules = [untranslated] if gate.snat else []
+    if not gate.apart and scopes.v6.outside is None:
+        return (*rules, _rule(*way, does=ACCEPT, comment="to the external network"))
+    if gate.apart:
+        floating = Match("ip saddr", SetRef(FIXED_WITH_FLOATING))
+        rules += [
+            _rule(*way, _KNOWN, does=ACCEPT, comment="replies"),
+            _rule(*way, floating, does=ACCEPT, comment="from a fixed address with a floating IP"),
+        ]
+    for family, links in ((_IPV4, scopes.v4.outside if gate.apart else None), (_IPV6, scopes.v6.outside)):
+        rules += _allowed(family, inner, links, gate.dev, inwards=False, comment="to the external network")
+    return tuple(rules)
 
 
 def _inwards(inner: str, gate: Gate) -> tuple[NftRule, ...]:
-    way = (_in(gate.dev), _out(inner))
+    way, scopes = (_in(gate.dev), _out(inner)), gate.scopes
     rules = [
         _rule(*way, _KNOWN, does=ACCEPT, comment="replies"),
         _rule(*way, _TRANSLATED, does=ACCEPT, comment="to a floating IP"),
     ]
-    if gate.ndp_proxy:
-        proxied = Match("ip6 daddr", SetRef(PROXIED6))
-        rules.append(_rule(*way, proxied, does=ACCEPT, comment="to an NDP proxy"))
-    else:
-        rules.append(_rule(*way, _IPV6, does=ACCEPT, comment="IPv6 is routed"))
+    six = Match("ip6 daddr", SetRef(PROXIED6)) if gate.ndp_proxy else _IPV6
+    comment = "to an NDP proxy" if gate.ndp_proxy else "IPv6 is routed"
+    rules += _allowed(six, inner, scopes.v6.outside, gate.dev, inwards=True, comment=comment)
+    four: Links | None = scopes.v4.untranslated
+    comment = "within the external network's address scope"
     if not gate.snat:
-        rules.append(_rule(*way, _IPV4, does=ACCEPT, comment="SNAT is off: tenant addresses are routed"))
+        four, comment = scopes.v4.outside, "SNAT is off: tenant addresses are routed"
+    rules += _allowed(_IPV4, inner, four, gate.dev, inwards=True, comment=comment)
     return tuple(rules)
+
+
+def _allowed(
+    what: Match, inner: str, links: Links | None, dev: str, *, inwards: bool, comment: str
+) -> list[NftRule]:
+    """Accept from or to some internal links: all for ``None``, and no rule for none of them."""
+    some = (inner,) if links is None else links
+    if not some:
+        return []
+    way = (_in(dev), _out(*some)) if inwards else (_in(*some), _out(dev))
+    return [_rule(*way, what, does=ACCEPT, comment=comment)]
 
 
 def _destination_nat() -> tuple[NftRule, ...]:
@@ -162,6 +214,9 @@ def _source_nat(inner: str, gate: Gate) -> list[NftRule]:
         own = Nat("snat", "ip", gate.address)
         rules.append(_rule(*hairpin, _IPV4, does=own, comment="hairpin from one without"))
     if gate.address and gate.snat:
+        if gate.scopes.v4.untranslated:
+            way = (_in(*gate.scopes.v4.untranslated), _out(gate.dev), _IPV4)
+            rules.append(_rule(*way, does=ACCEPT, comment="within the external network's address scope"))
         shared = Nat("snat", "ip", gate.address, fully_random=True)
         rules.append(
             _rule(_out(gate.dev), _IPV4, does=shared, comment="all others share the gateway's address")
@@ -169,7 +224,7 @@ def _source_nat(inner: str, gate: Gate) -> list[NftRule]:
     return rules
 
 
-def distributed_table(netns: str, leg: str) -> NftTable:
+def distributed_table(netns: str, leg: str, scopes: Scopes = _NO_SCOPES) -> NftTable:
     """The table of a distributed ``qrouter-`` with a leg.
 
     Between internal links it keeps no state, since only one direction of a flow by way
@@ -182,7 +237,7 @@ def distributed_table(netns: str, leg: str) -> NftTable:
     proxied_source = Match("ip6 saddr", SetRef(PROXIED6))
     mark = SetMark(FLOATING_MARK)
     forward = (
-        _rule(inner, _out("qr-*"), does=ACCEPT, comment="between internal networks"),
+        *_between(scopes),
         _rule(*to_leg, _IPV4, _INVALID, does=DROP, comment="would leave untranslated"),
         _rule(*to_leg, marked, does=ACCEPT, comment="from a fixed address with a floating IP"),
         _rule(*from_leg, _KNOWN, does=ACCEPT, comment="replies"),
@@ -271,12 +326,12 @@ def _rule(*matches: Match, does: Statement, comment: str) -> NftRule:
     return NftRule(matches=matches, statements=(does,), comment=comment)
 
 
-def _in(dev: str) -> Match:
-    return Match("iifname", dev)
+def _in(*devs: str) -> Match:
+    return Match("iifname", devs if len(devs) > 1 else devs[0])
 
 
-def _out(dev: str) -> Match:
-    return Match("oifname", dev)
+def _out(*devs: str) -> Match:
+    return Match("oifname", devs if len(devs) > 1 else devs[0])
 
 
 def _sorted(sets: tuple[NftSet, ...]) -> tuple[NftSet, ...]:

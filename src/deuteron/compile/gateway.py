@@ -9,7 +9,7 @@ port's own subnet for all others.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Literal
 
 from deuteron.compile import filter as tables
 from deuteron.compile import names, policy
@@ -29,6 +29,7 @@ from deuteron.compile.routes import (
     onlink_routes,
     route,
 )
+from deuteron.compile.scopes import Scopes, scopes
 from deuteron.domain import FloatingIP, Gateway, Port, Router, Subnet
 from deuteron.objects import Route, Rule
 
@@ -57,14 +58,24 @@ def add_gateway(
         snat=gateway.enable_snat,
         ndp_proxy=router.enable_ndp_proxy,
         elsewhere=tuple(names.table_number(subnet.id) for subnet in others),
+        scopes=_scopes(index, router, port),
     )
     if gate.ndp_proxy:
         draft.add(*policy.link_sysctls(policy.NDP_GATEWAY, netns, dev))
-    draft.add(tables.router_table(netns, gate, inner="sg-*" if router.distributed else "qr-*"))
+    inner: Literal["qr-*", "sg-*"] = "sg-*" if router.distributed else "qr-*"
+    draft.add(tables.router_table(netns, gate, inner=inner, scopes=gate.scopes))
+    if gate.apart:
+        fixed = (fip.fixed_ip_address for fip in fips if fip.fixed_ip_address)
+        draft.add(*(tables.element(netns, tables.FIXED_WITH_FLOATING, each) for each in fixed))
     _add_routes(draft, index, router, port, netns, [*inside, *door(index, port, dev, onlink=True)], others)
     for subnet in others:
         _mark(draft, netns, subnet, fips)
     return dev
+
+
+def _scopes(index: Index, router: Router, port: Port) -> Scopes:
+    idents, prefix = (router.snat_interfaces, "sg-") if router.distributed else (router.interfaces, "qr-")
+    return scopes(index, (index.ports[ident] for ident in idents), prefix, port)
 
 
 def _add_routes(

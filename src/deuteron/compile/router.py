@@ -17,6 +17,7 @@ from deuteron.compile.index import Index
 from deuteron.compile.leg import add_leg
 from deuteron.compile.port import router_port
 from deuteron.compile.routes import DEFAULT, Door, door, extra_routes, route
+from deuteron.compile.scopes import Scopes, scopes
 from deuteron.compile.snat import add_snat
 from deuteron.domain import Port, Router
 from deuteron.objects import Netns, Nexthop, Rule, Unit
@@ -50,7 +51,7 @@ def _internal_ports(draft: Draft, index: Index, router: Router, netns: str) -> l
 
 def _centralised(draft: Draft, index: Index, router: Router, netns: str, doors: list[Door]) -> None:
     if router.gateway is None:
-        draft.add(tables.router_table(netns, None, inner="qr-*"))
+        draft.add(tables.router_table(netns, None, inner="qr-*", scopes=_scopes(index, router)))
         draft.add(*extra_routes(netns, router.routes, doors))
         return
     fips = index.floating_ips.get(router.id, [])
@@ -62,10 +63,11 @@ def _distributed(draft: Draft, index: Index, router: Router, netns: str, doors: 
     draft.add(*extra_routes(netns, router.routes, doors))
     leg = index.legs.get(router.id)
     if leg is None:
-        draft.add(tables.router_table(netns, None, inner="qr-*"))
+        draft.add(tables.router_table(netns, None, inner="qr-*", scopes=_scopes(index, router)))
     else:
         add_leg(draft, index, router, leg)
-        draft.add(tables.distributed_table(netns, names.device("rfp-", router.id)))
+        dev = names.device("rfp-", router.id)
+        draft.add(tables.distributed_table(netns, dev, _scopes(index, router)))
     _redirect_to_snat(draft, index, router, netns)
     if router.snat_here and router.gateway is not None:
         add_snat(draft, index, router, router.gateway)
@@ -97,6 +99,10 @@ def _redirect_port(draft: Draft, port: Port, netns: str, shared: dict[str, str])
             Rule(netns=netns, family=family, priority=REDIRECT_PRIORITY, table=table, iif=dev),
             route(netns, DEFAULT[family], Nexthop(dev=dev, via=via), table=table),
         )
+
+
+def _scopes(index: Index, router: Router) -> Scopes:
+    return scopes(index, _ports(index, router.interfaces), "qr-")
 
 
 def _ports(index: Index, idents: tuple[str, ...]) -> list[Port]:

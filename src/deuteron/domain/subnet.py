@@ -17,6 +17,8 @@ class Subnet(msgspec.Struct, frozen=True, kw_only=True):
         gateway_ip: canonical address, or "" for none; may lie outside ``cidr``, it is
             then reached on the link.
         pools: ``(first, last)`` addresses to allocate from, inclusive.
+        address_scope: where its addresses are unique, "" for none; subnets of one scope are routed
+            between without translation, those of different scopes are kept apart.
     """
 
     id: str
@@ -25,6 +27,7 @@ class Subnet(msgspec.Struct, frozen=True, kw_only=True):
     cidr: str
     gateway_ip: str = ""
     pools: tuple[tuple[str, str], ...] = ()
+    address_scope: str = ""
 
     @property
     def ip_version(self) -> int:

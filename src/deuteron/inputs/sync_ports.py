@@ -9,6 +9,8 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 
+import msgspec
+
 from deuteron.domain.network import Network
 from deuteron.domain.port import FixedIP, Port
 from deuteron.domain.subnet import Subnet
@@ -39,8 +41,10 @@ class Gatherer:
         self.ports: dict[str, Port] = {}
         self.subnets: dict[str, Subnet] = {}
         self.bare: set[str] = set()  # subnets that no port has described yet
+        self.pending: set[str] = set()  # subnets whose prefix is still to be delegated
         self.mtus: dict[str, int] = {}
         self.projects: dict[str, str] = {}
+        self.scopes: dict[tuple[str, int], str] = {}  # of a network's subnets, by address family
         self.external: set[str] = set()
         self.advertised: set[str] = set()
         self.limited: set[str] = set()
@@ -52,7 +56,11 @@ class Gatherer:
         for key in ("subnets", "extra_subnets"):
             for subnet in record.records(key):
                 self._subnet(subnet, network)
-        fixed = tuple(self._fixed(one, network) for one in record.records("fixed_ips"))
+        fixed = tuple(
+            self._fixed(one, network)
+            for one in record.records("fixed_ips")
+            if one.text("subnet_id", "") not in self.pending
+        )
         try:
             port = Port(
                 id=record.text("id"),
@@ -77,13 +85,21 @@ class Gatherer:
         if mtu:
             self.mtus[network] = min(mtu, self.mtus.get(network, mtu))
         self.projects.setdefault(network, record.text("project_id", ""))
+        scopes = record.record("address_scopes")
+        for family in (4, 6) if scopes else ():
+            scope = scopes.text(str(family), "") if scopes else ""
+            if scope and self.scopes.setdefault((network, family), scope) != scope:
+                record.refuse(
+                    "address-scopes",
+                    "address_scopes",
+                    "another port of the network has others; record the answer again",
+                )
 
     def _subnet(self, record: Record, network: str) -> None:
         cidr = record.prefix("cidr")
         if cidr == _PROVISIONAL:
-            record.refuse(
-                "not-honoured", "cidr", "prefix delegation is not in this data path; give it a prefix"
-            )
+            self.pending.add(record.text("id"))
+            return
         try:
             subnet = Subnet(
                 id=record.text("id"),
@@ -168,6 +184,16 @@ class Gatherer:
         except FieldError as error:
             record.make(error)
         return port_id
+
+    def scoped_subnets(self) -> tuple[Subnet, ...]:
+        """The subnets, each in its address scope: Neutron gives a network one of each family."""
+        found = (
+            msgspec.structs.replace(
+                subnet, address_scope=self.scopes.get((subnet.network_id, subnet.ip_version), "")
+            )
+            for subnet in self.subnets.values()
+        )
+        return tuple(sorted(found, key=lambda one: one.id))
 
     def networks(self) -> tuple[Network, ...]:
         """The networks that anything stands on."""

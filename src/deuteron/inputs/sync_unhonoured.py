@@ -80,6 +80,12 @@ class Notices:
             "No router advertisements are sent yet: instances do not configure IPv6 by themselves", number
         )
 
+    def undelegated(self, number: int) -> None:
+        """Subnets wait for a prefix."""
+        self._count(
+            "Prefix delegation is not in this data path: subnets without a prefix are left out", number
+        )
+
     def addressless(self, number: int) -> None:
         """Router ports have no address."""
         self._count("Router ports without any address are left out", number)
@@ -104,6 +110,14 @@ class Notices:
             "Floating IPs for port forwarding came without their rules (_pf_floatingips): none is set up",
             number,
         )
+
+    def portless(self) -> None:
+        """A rule of port forwarding names no port."""
+        self._count("Port forwardings of ranges come without their ports in sync_routers: none is set up")
+
+    def other_protocol(self) -> None:
+        """A rule of port forwarding is neither for TCP nor for UDP."""
+        self._count("Port forwardings of other protocols than TCP and UDP are left out")
 
     def unbound_floating(self) -> None:
         """A floating IP of a distributed router names no host."""
@@ -130,12 +144,11 @@ def check_router(record: Record, notices: Notices) -> None:
     """Refuse or tell what a router asks for beyond this data path.
 
     Raises:
-        InputError: ``ha-router``, ``address-scopes``.
+        InputError: ``ha-router``.
     """
     if record.boolean("ha", False):
         sentence = "highly available routers are not in this data path; set it to --no-ha, or leave it out"
         record.refuse("ha-router", "ha", sentence)
-    _address_scopes(record)
     notices.helpers(len(record.items("conntrack_helpers")))
     if record.boolean("enable_default_route_ecmp", False) or record.boolean(
         "enable_default_route_bfd", False
@@ -148,40 +161,3 @@ def check_router(record: Record, notices: Notices) -> None:
     if record.boolean("enable_ndp_proxy", False) and record.has("gw_port"):
         notices.ndp_proxy()
     notices.unknown |= {key for key in record.data if key not in _KNOWN and record.data[key]}
-
-
-def _address_scopes(record: Record) -> None:
-    """Refuse address scopes whose borders are not what routing and SNAT here make of them.
-
-    An agent drops what would cross from one scope to another untranslated, and does not
-    translate what stays in the gateway's scope.
-    """
-    inside = [port for port in record.records("_interfaces") if port.boolean("admin_state_up", True)]
-    gw_port = record.record("gw_port")
-    info = record.record("external_gateway_info")
-    snat = record.boolean("enable_snat", info.boolean("enable_snat", True) if info else True)
-    for version in ("4", "6"):
-        scopes = {_scope(port, version) for port in inside if _has_family(port, version)}
-        if len(scopes) > 1:
-            _refuse(record, f"subnets of the router are in different IPv{version} address scopes")
-        if gw_port is None or not scopes or not _has_family(gw_port, version):
-            continue
-        same = scopes == {_scope(gw_port, version)}
-        if version == "4" and snat and same and scopes != {None}:
-            _refuse(record, "inside and outside share an IPv4 address scope, which is to go without SNAT")
-        if not same and not (version == "4" and snat):
-            _refuse(record, f"inside and outside are in different IPv{version} address scopes without SNAT")
-
-
-def _refuse(record: Record, sentence: str) -> None:
-    mend = "put the networks in no address scope, or leave the router out"
-    record.refuse("address-scopes", "", f"{sentence}, and scopes are not kept apart here; {mend}")
-
-
-def _scope(port: Record, version: str) -> str | None:
-    scopes = port.record("address_scopes")
-    return (scopes.text(version, "") or None) if scopes else None
-
-
-def _has_family(port: Record, version: str) -> bool:
-    return any((":" in one.text("ip_address", "")) == (version == "6") for one in port.records("fixed_ips"))
