@@ -15,6 +15,7 @@ from bench.arena import Applied, Arena, quiet, settle
 from deuteron.apply.engine import apply_plan, take_back
 from deuteron.compile import compile_host
 from deuteron.domain import HostView
+from deuteron.kernel.linux.later import finish
 from deuteron.reconcile.plan import Plan
 
 Figures = dict[str, Any]
@@ -133,6 +134,7 @@ def _there_and_back(host: Arena, plan: Plan) -> float:
         result = apply_plan(host.kernel, plan)
         seconds = time.perf_counter() - begun
         left = [line for unit in plan.units for line in take_back(host.kernel, unit.steps)]
+        finish()  # what the kernel frees after the removal would hold up the next addition
         if not result.ok or left:
             raise RuntimeError(f"one more floating IP failed: {result.failed or left}")
         return seconds

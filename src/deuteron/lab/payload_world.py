@@ -39,7 +39,8 @@ class PayloadWorld:
         for bridge, mtu in sorted(bridges.items()):
             self.ground.bridge(bridge, mtu)
         self.ground.namespace(INTERNET, forwarding=True)
-        for address in (self.scene.host4, self.scene.host6):
+        onlink = {each.split("/")[0] for uplink in self.scene.uplinks for each in uplink.addresses}
+        for address in sorted({self.scene.host4, self.scene.host6} - onlink):
             self.ground.address(INTERNET, "lo", f"{address}/{128 if ':' in address else 32}")
         for uplink in self.scene.uplinks:
             connect_internet(self.ground, uplink)
@@ -51,7 +52,9 @@ class PayloadWorld:
         """Plug the guests in, as a compute service would, and tell the internet its ways back."""
         for guest in self.scene.guests:
             if not guest.plugged:
-                self.ground.namespace(guest.netns, forwarding=bool(guest.behind))
+                # Even one with addresses behind it forwards nothing: an IPv6 router would answer for
+                # the subnet's first address itself (RFC 4291, 2.6.1), and that is often the gateway's.
+                self.ground.namespace(guest.netns)
                 plug(self.ground, guest)
         for prefix, via in self.scene.returns:
             self.ground.route(INTERNET, prefix, via)

@@ -133,7 +133,10 @@ def _proof(what: str, seen: probe.Exchange, right: bool) -> Proof:
 
 
 def _without_floating_ip(index: Index, scene: Scene, router: Router, internet: Servers) -> Iterator[Proof]:
-    """Who has no floating IP leaves by the router's own address, or as he is where SNAT is off."""
+    """Who has no floating IP leaves by the router's own address, or as he is, or not at all.
+
+    As he is: where SNAT is off, or his address scope is the external network's.
+    """
     if router.gateway is None or not index.gateway_here(router):
         return
     external = next((each for each in index.gateway_addresses(router) if ":" not in each), "")
@@ -142,11 +145,20 @@ def _without_floating_ip(index: Index, scene: Scene, router: Router, internet: S
         if guest is None or each.subnet.ip_version != 4 or not external:
             continue
         address = guest.plain[0]
-        if router.gateway.enable_snat:
-            yield leaves_as(guest.netns, scene.host4, external, internet)
+        if not index.leaves_untranslated(each):
+            if router.gateway.enable_snat:
+                yield leaves_as(guest.netns, scene.host4, external, internet)
+            else:
+                yield from _kept_apart(guest.netns, scene.host4, address)
         elif (each.subnet.cidr, external) in scene.returns:
             yield leaves_as(guest.netns, scene.host4, address, internet)
             yield reaches(INTERNET, address)
+
+
+def _kept_apart(netns: str, host: str, address: str) -> Iterator[Proof]:
+    """Neither does an instance reach the internet, nor the internet the instance."""
+    for source, target in ((netns, host), (INTERNET, address)):
+        yield silent(source, target, patience=10 * SILENCE)  # the first IPv6 packet may wait for its address
 
 
 def _plain_guest(index: Index, scene: Scene, attachment: Attachment) -> Guest | None:
@@ -205,14 +217,15 @@ def forwarded(address: str, rule: PortForwarding, netns: str) -> Proof:
 
 
 def _between_subnets(index: Index, scene: Scene, router: Router) -> Iterator[Proof]:
-    """East-west: from a guest in each subnet to one in the next of the same family."""
+    """East-west: from a guest in each subnet to one in the next of the same family and address scope."""
     for number in (4, 6):
         ends = [each for each in index.attachments(router) if each.subnet.ip_version == number]
         guests = [(each, _plain_guest(index, scene, each)) for each in ends]
-        for (_, one), (there, other) in itertools.pairwise(guests):
+        for (here, one), (there, other) in itertools.pairwise(guests):
             if one is not None and other is not None and one is not other:
                 address = next(a for a in other.plain if within(a, there.subnet.cidr))
-                yield reaches(one.netns, address)
+                kin = here.subnet.address_scope == there.subnet.address_scope
+                yield reaches(one.netns, address) if kin else silent(one.netns, address)
         for attachment, guest in guests:
             if guest is not None:
                 yield reaches(guest.netns, attachment.address)
@@ -239,9 +252,14 @@ def _routed6(index: Index, scene: Scene, router: Router) -> Iterator[Proof]:
     external = next((each for each in index.gateway_addresses(router) if ":" in each), "")
     for each in index.attachments(router):
         guest = _plain_guest(index, scene, each)
-        if guest is None or each.subnet.ip_version != 6 or (each.subnet.cidr, external) not in scene.returns:
+        if guest is None or each.subnet.ip_version != 6:
             continue
         address = next(a for a in guest.plain if within(a, each.subnet.cidr))
+        if (each.subnet.cidr, external) not in scene.returns:
+            continue
+        if not index.shares_scope(each):
+            yield from _kept_apart(guest.netns, scene.host6, address)
+            continue
         yield reaches(guest.netns, scene.host6)
         yield reaches(INTERNET, address)
 
@@ -255,23 +273,17 @@ def _isolation(index: Index, scene: Scene) -> Iterator[Proof]:
         if one is other or sender is None or target is None or sender.network_id == target.network_id:
             continue
         address = target.plain[0]
-        if not _knows(index, one, address):
+        if not _knows(index, scene, one, address):
             yield silent(sender.netns, address)
 
 
-def _knows(index: Index, router: Router, address: str) -> bool:
+def _knows(index: Index, scene: Scene, router: Router, address: str) -> bool:
     """Whether ``router`` or the internet has a way to ``address`` that a proof must not deny."""
-    prefix = ipaddress.ip_network(address)
+    host = ipaddress.ip_network(address)
     known = [each.subnet.cidr for each in index.attachments(router)]
     known += [route.destination for route in router.routes]
-    known += [
-        a.subnet.cidr for each in index.live_routers() if _untranslated(each) for a in index.attachments(each)
-    ]
-    return any(overlap(prefix, ipaddress.ip_network(each)) for each in known)
-
-
-def _untranslated(router: Router) -> bool:
-    return router.gateway is not None and not router.gateway.enable_snat
+    known += [prefix for prefix, _ in scene.returns]
+    return any(overlap(host, ipaddress.ip_network(each)) for each in known)
 
 
 def _has(guest: Guest, number: int) -> bool:

@@ -134,6 +134,23 @@ class Index:
             return ()
         return tuple(each.ip_address for each in self.ports[router.gateway.port_id].fixed_ips)
 
+    def shares_scope(self, attachment: Attachment) -> bool:
+        """Whether a subnet's address scope is that of the router's gateway; having none is one too."""
+        gateway, version = attachment.router.gateway, attachment.subnet.ip_version
+        if gateway is None:
+            return False
+        outside = (self.subnets[each.subnet_id] for each in self.ports[gateway.port_id].fixed_ips)
+        scopes = {each.address_scope for each in outside if each.ip_version == version}
+        return not scopes or attachment.subnet.address_scope in scopes
+
+    def leaves_untranslated(self, attachment: Attachment) -> bool:
+        """Whether a subnet's own addresses are seen outside."""
+        gateway = attachment.router.gateway
+        if gateway is None or not self.shares_scope(attachment):
+            return False
+        hidden = attachment.subnet.ip_version == 4 and gateway.enable_snat
+        return not hidden or attachment.subnet.address_scope != ""
+
     def externals(self) -> Iterator[Network]:
         """The provider networks that gateways and floating IPs are on."""
         used = {each.gateway.network_id for each in self.view.routers if each.gateway is not None}
@@ -164,8 +181,8 @@ def scene(view: HostView) -> Scene:
     return Scene(
         uplinks=tuple(_uplinks(index)),
         guests=tuple(_guests(index)),
-        host4=_far_host(view, _INTERNET_HOSTS4),
-        host6=_far_host(view, _INTERNET_HOSTS6),
+        host4=_outside(index, 4) or _far_host(view, _INTERNET_HOSTS4),
+        host6=_outside(index, 6) or _far_host(view, _INTERNET_HOSTS6),
         returns=tuple(_returns(index)),
     )
 
@@ -175,6 +192,15 @@ def _far_host(view: HostView, candidates: Iterable[str]) -> str:
     taken += [route.destination for router in view.routers for route in router.routes]
     taken = [each for each in taken if not each.endswith("/0")]
     return next(each for each in candidates if not any(within(each, cidr) for cidr in taken))
+
+
+def _outside(index: Index, number: int) -> str:
+    """A neighbour on an external wire, where no gateway leads further; "" where one does."""
+    ids = {each.id for each in index.externals()}
+    subnets = [s for s in index.view.subnets if s.network_id in ids and s.ip_version == number]
+    if not subnets or any(each.gateway_ip for each in subnets):
+        return ""
+    return _free_address(index, subnets[0])
 
 
 def _uplinks(index: Index) -> Iterator[Uplink]:
@@ -189,6 +215,7 @@ def _uplinks(index: Index) -> Iterator[Uplink]:
         outside = [each for each in subnets if each not in inside]
         addresses = [f"{each.gateway_ip}/{each.prefixlen}" for each in inside]
         addresses += [f"{each.gateway_ip}/{32 if each.ip_version == 4 else 128}" for each in outside]
+        addresses += _neighbours(index, ids)
         yield Uplink(
             bridge=bridge,
             dev=f"ext{number}",
@@ -198,15 +225,25 @@ def _uplinks(index: Index) -> Iterator[Uplink]:
         )
 
 
+def _neighbours(index: Index, networks: set[str]) -> Iterator[str]:
+    """Next hops of extra routes on external networks, and somebody where there is no gateway."""
+    taken = {fixed.ip_address for port in index.view.ports for fixed in port.fixed_ips}
+    routes = (route for router in index.live_routers() for route in router.routes)
+    hops = dict.fromkeys(route.nexthop for route in routes if route.nexthop not in taken)
+    for subnet in (each for each in index.view.subnets if each.network_id in networks):
+        yield from (f"{hop}/{subnet.prefixlen}" for hop in hops if within(hop, subnet.cidr))
+        if not subnet.gateway_ip:
+            yield f"{_free_address(index, subnet)}/{subnet.prefixlen}"
+
+
 def _returns(index: Index) -> Iterator[tuple[str, str]]:
-    """Ways back to what leaves untranslated: IPv6 always, IPv4 where SNAT is off."""
+    """Ways back to what no SNAT hides, be it that its address scope must not leave."""
     known: list[IPNetwork] = []
     for router in index.live_routers():
-        if router.gateway is None:
-            continue
         for each in filter(index.leads_out, index.attachments(router)):
             prefix = ipaddress.ip_network(each.subnet.cidr)
-            if each.subnet.ip_version == 4 and router.gateway.enable_snat:
+            hidden = each.subnet.ip_version == 4 and router.gateway is not None and router.gateway.enable_snat
+            if hidden and not index.leaves_untranslated(each):
                 continue
             same = [a for a in index.gateway_addresses(router) if (":" in a) == (prefix.version == 6)]
             if same and not any(overlap(prefix, other) for other in known):
@@ -304,7 +341,8 @@ def _loose_guest(
 ) -> Guest:
     network = index.networks[attachment.port.network_id]
     home = "" if network.bridge else f"net-{network.id}"
-    owner = (each for each in index.view.ports if any(f.ip_address == address for f in each.fixed_ips))
+    # Each address is a guest of its own, and one MAC address must not be twice on a wire.
+    owner = (p for p in index.view.ports if address in [fixed.ip_address for fixed in p.fixed_ips[:1]])
     mac = next((each.mac_address for each in owner if each.network_id == network.id), "")
     return Guest(
         netns=netns,
