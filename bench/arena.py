@@ -194,11 +194,11 @@ def rss() -> float:
     return pages * 4096 / 1e6
 
 
-def settle(seconds: float = 60.0) -> None:
+def settle(seconds: float = 120.0) -> None:
     """Wait until the kernel has taken away the network namespaces that are gone, so that it does not
     do so during the next measurement."""
     deadline, last, still = time.monotonic() + seconds, -1, 0
-    while time.monotonic() < deadline and still < 3:
+    while time.monotonic() < deadline and still < 20:
         now = _live_namespaces()
         still = still + 1 if now == last else 0
         last = now

@@ -13,6 +13,7 @@ import msgspec
 from bench import arena, datapath, shell, through_pyroute2, views
 from bench.arena import Applied, Arena, quiet, settle
 from deuteron.apply.engine import apply_plan, take_back
+from deuteron.cli.main import spare_the_collector
 from deuteron.compile import compile_host
 from deuteron.domain import HostView
 from deuteron.kernel.linux.later import finish
@@ -175,7 +176,9 @@ CASES: Final[dict[str, Callable[..., Figures]]] = {
 
 def run(name: str, arguments: dict[str, Any]) -> Figures:
     """Run a case, in the sandbox, and say how busy the machine was with other things at its begin."""
+    settle()
     load = os.getloadavg()[0]
+    spare_the_collector()  # as the command line does
     arena.count_processes()
     figures = CASES[name](**arguments)
     return {"case": name, "load": load, **figures}
