@@ -12,7 +12,7 @@ from deuteron.apply.read_back import read_back, refuse
 from deuteron.cli import output as out
 from deuteron.cli.options import file_argument, input_options, output_option, state_dir_option
 from deuteron.cli.progress import run_with_progress
-from deuteron.cli.session import Request, committed_wanted, kernel_and_state, read
+from deuteron.cli.session import Request, earlier_wanted, kernel_and_state, read
 from deuteron.compile import compile_host
 
 
@@ -43,7 +43,7 @@ def apply_command(
         loaded = read(request, state.allocations())
         out.notices(loaded.view.notices)
         wanted = compile_host(loaded.view)
-        plan = prepare(kernel, wanted, *committed_wanted(state_dir))
+        plan = prepare(kernel, wanted, *earlier_wanted(state, loaded.view))
         state.commit(loaded.view, str(file.resolve()), loaded.allocations)
         result = run_with_progress(kernel, plan, form=output, verb="Applied")
         mismatches = read_back(kernel, wanted, plan, result)

@@ -11,7 +11,7 @@ from deuteron.apply.destroy import destroy_plan
 from deuteron.cli import output as out
 from deuteron.cli.options import output_option, state_dir_option
 from deuteron.cli.progress import run_with_progress
-from deuteron.cli.session import committed_wanted, kernel_and_state
+from deuteron.cli.session import earlier_wanted, kernel_and_state
 from deuteron.reconcile.render import render_json, render_text
 
 
@@ -30,7 +30,7 @@ def destroy_command(state_dir: Path | None, output: str, *, dry_run: bool) -> No
     deuteron destroy
     """
     with kernel_and_state(state_dir) as (kernel, state):
-        plan = destroy_plan(kernel, *committed_wanted(state_dir))
+        plan = destroy_plan(kernel, *earlier_wanted(state))
         if dry_run:
             if output == "json":
                 click.echo(render_json(plan), nl=False)

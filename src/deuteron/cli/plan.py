@@ -11,8 +11,9 @@ import click
 from deuteron.apply.engine import prepare
 from deuteron.cli import output
 from deuteron.cli.options import file_argument, input_options, state_dir_option
-from deuteron.cli.session import Request, committed_wanted, known_allocations, read, real_kernel
+from deuteron.cli.session import Request, earlier_wanted, known_allocations, known_state, read, real_kernel
 from deuteron.compile import compile_host
+from deuteron.domain import HostView
 from deuteron.errors import HostError
 from deuteron.objects import Observed, Wanted
 from deuteron.reconcile import Plan, make_plan
@@ -78,7 +79,7 @@ def plan_command(
     )
     output.notices(loaded.view.notices)
     wanted = compile_host(loaded.view)
-    plan = make_plan(wanted, EMPTY_HOST) if offline else _look_and_plan(wanted, state_dir)
+    plan = make_plan(wanted, EMPTY_HOST) if offline else _look_and_plan(loaded.view, wanted, state_dir)
     if shell == "shell":
         click.echo(render_shell(plan), nl=False)
         return
@@ -89,10 +90,10 @@ def plan_command(
     sys.exit(3 if plan.units else 0)
 
 
-def _look_and_plan(wanted: Wanted, state_dir: Path | None) -> Plan:
+def _look_and_plan(view: HostView, wanted: Wanted, state_dir: Path | None) -> Plan:
     try:
-        with real_kernel() as kernel:
-            return prepare(kernel, wanted, *committed_wanted(state_dir))
+        with real_kernel() as kernel, known_state(state_dir) as state:
+            return prepare(kernel, wanted, *earlier_wanted(state, view))
     except HostError as error:
         if error.code not in _CANNOT_LOOK:
             raise

@@ -129,8 +129,12 @@ def committed_view(state_dir: Path | None) -> HostView:
     return view
 
 
-def committed_wanted(state_dir: Path | None) -> tuple[Wanted, ...]:
-    """What was wanted before, where that is known; for a look that sees all of it."""
-    with known_state(state_dir) as state:
-        view = None if state is None else state.committed()
-    return () if view is None else (compile_host(view),)
+def earlier_wanted(state: State | None, view: HostView | None = None) -> tuple[Wanted, ...]:
+    """What was wanted before, for a look that sees all of it.
+
+    Args:
+        state: the state directory, ``None`` where there is none yet.
+        view: what is wanted now; where it is what was wanted before there is nothing earlier to see.
+    """
+    before = None if state is None else state.committed()
+    return () if before is None or before == view else (compile_host(before),)

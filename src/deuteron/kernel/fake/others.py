@@ -114,10 +114,6 @@ class Others:
         rule = Rule(netns=netns, family=family, priority=priority, table=table)
         add_rule(self.state.namespace(netns), rule, PROTO_STATIC)
 
-    def add_foreign_neighbour(self, netns: str, dev: str, address: str, mac: str) -> None:
-        """A permanent neighbour without our protocol number."""
-        self.state.link(netns, dev).neighbours[address] = (mac, 0)
-
     def add_foreign_table(self, netns: str, name: str) -> None:
         """An nftables table of another name."""
         self.state.namespace(netns).foreign_tables.add(name)

@@ -11,7 +11,7 @@ import fcntl
 import os
 import resource
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 from zlib import crc32
 
@@ -236,10 +236,6 @@ class Spaces:
         self._checked.clear()
         for name in self._instances & self._open.keys():
             self._open[name].index.clear()
-
-    def inside(self, space: Space, function: Callable[[], None]) -> None:
-        """Run ``function`` in the namespace."""
-        self._worker.in_netns(space.fd, function)
 
     def enter(self, space: Space) -> None:
         """Go to the namespace."""
