@@ -7,11 +7,16 @@ from collections.abc import Iterator
 import pytest
 
 from deuteron.kernel.linux import LinuxKernel
+from tests.support import lock_order
 from tests.support.sandbox import Host, enter_once, private_host, why_no_tun, why_not
 
 # Here, and not in a hook: a user namespace needs a process of one thread, and xdist's
 # workers, which are started later, inherit it.
 enter_once()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(lock_order.Plugin(), "deuteron-lock-order")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import msgspec
 
 from deuteron.errors import KernelError
-from deuteron.objects import Look, Observed, Step
+from deuteron.objects import Delete, Look, Observed, Run, Step, Update
+from deuteron.reconcile.invariant import namespaces_of
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,3 +53,17 @@ class Kernel(Protocol):
     def close(self) -> None:
         """Release sockets and threads; the kernel's state stays."""
         ...
+
+
+def namespaces_written(steps: Sequence[Step]) -> Iterator[str]:
+    """The namespaces that the steps write to, "" for the host's; some of them more than once."""
+    for step in steps:
+        match step:
+            case Run(action=action):
+                yield action.netns
+            case Update(new=thing):
+                yield from namespaces_of(thing)
+            case Delete(object=thing, contents=contents):
+                yield from (name for one in (thing, *contents) for name in namespaces_of(one))
+            case _:
+                yield from namespaces_of(step.object)

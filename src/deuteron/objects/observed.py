@@ -47,6 +47,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
             (a mounted namespace, not a left-over file).
         links: per namespace looked into (the host's included), each link's name
             and altnames mapped to its kind (``bridge``, ``veth``, ...).
+        unmarked: per namespace looked into (the host's included), each link that bears no mark
+            of ours mapped to its MAC address; ``lo`` is not among them.
     """
 
     objects: dict[Key, KernelObject]
@@ -54,3 +56,4 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     foreign: tuple[Foreign, ...] = ()
     netns: dict[str, bool] = msgspec.field(default_factory=dict)
     links: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
+    unmarked: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)

@@ -1,7 +1,8 @@
-"""Named faults: the n-th step, or the next of a kind, is refused."""
+"""Named faults: the n-th step, or the next of a kind, is refused, or done and its answer lost."""
 
 from __future__ import annotations
 
+import errno as numbers
 import os
 from dataclasses import dataclass
 
@@ -16,11 +17,13 @@ class Fault:
     Attributes:
         at: how many steps to let pass before it, or the kind of step (see :func:`kinds`).
         times: how often it strikes; what is left of it.
+        effect: whether the step happens all the same, and only its answer is lost.
     """
 
     at: int | str
     errno: int
     times: int
+    effect: bool = False
 
     def strikes(self, step: Step | None) -> bool:
         """Whether the next step (``None``: an observation) is refused; counts."""
@@ -38,6 +41,8 @@ class Fault:
 
     def error(self) -> KernelError:
         """What the caller gets to see."""
+        if self.effect:
+            return KernelError("kernel-timeout", "the kernel did not answer in time", numbers.ETIMEDOUT)
         return KernelError("kernel-refused", f"the kernel refused: {os.strerror(self.errno)}", self.errno)
 
 

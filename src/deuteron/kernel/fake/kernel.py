@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from errno import ENETDOWN
 
+from deuteron import locks
 from deuteron.errors import KernelError
 from deuteron.kernel.fake import addressing, links, nft, routing, sysctls
 from deuteron.kernel.fake import observe as looking
@@ -16,7 +17,7 @@ from deuteron.kernel.fake.operations import create, delete, update
 from deuteron.kernel.fake.others import Others
 from deuteron.kernel.fake.packet import Packet, Trace
 from deuteron.kernel.fake.state import Namespace, State, refusal
-from deuteron.kernel.protocol import Outcome
+from deuteron.kernel.protocol import Outcome, namespaces_written
 from deuteron.objects import Announce, Create, Delete, FlushFlows, Look, Observed, Run, Step, Update
 
 #: The files that register what they do for their kinds of objects.
@@ -42,11 +43,12 @@ class FakeKernel(Others):
         """See :meth:`deuteron.kernel.protocol.Kernel.observe`."""
         fault = self._strike(None)
         if fault is not None:
-            raise fault
+            raise fault.error()
         return looking.observe(self.state, look)
 
     def run(self, steps: Sequence[Step]) -> Outcome:
         """See :meth:`deuteron.kernel.protocol.Kernel.run`."""
+        locks.wrote(lambda: namespaces_written(steps))
         done = [False] * len(steps)
         at = 0
         while at < len(steps):
@@ -62,16 +64,22 @@ class FakeKernel(Others):
     def close(self) -> None:
         """Nothing is held."""
 
-    def fail(self, at: int | str, errno: int, times: int = 1) -> None:
-        """Let a later step be refused.
+    def fail(self, at: int | str, errno: int, times: int = 1, *, effect: bool = False) -> None:
+        """Let a later step be refused, or its answer be lost.
 
         Args:
             at: a number: so many steps pass before it; a word: the next step of that kind,
                 ``create``, ``address`` or ``create address`` (``observe``: a look).
             errno: the kernel's answer.
             times: how many steps of the kind, or in a row.
+            effect: the step happens, with all of its transaction, and nobody is told: the answer
+                is ``kernel-timeout`` and ETIMEDOUT, whatever ``errno`` says.
         """
-        self._faults.append(Fault(at, errno, times))
+        self._faults.append(Fault(at, errno, times, effect))
+
+    def forgive(self) -> None:
+        """Let none of the faults to come strike."""
+        self._faults.clear()
 
     def assert_consumed(self) -> None:
         """That every fault has struck as often as it was to."""
@@ -93,10 +101,20 @@ class FakeKernel(Others):
 
     def _batch(self, steps: Sequence[Step]) -> tuple[int, KernelError] | None:
         """One step, or one nftables transaction."""
+        lost: tuple[int, KernelError] | None = None
         for number, step in enumerate(steps):
             fault = self._strike(step)
-            if fault is not None:
-                return number, fault
+            if fault is None:
+                continue
+            if not fault.effect:
+                return number, fault.error()
+            lost = lost or (number, fault.error())
+        refused = self._have_effect(steps)
+        if refused is None and lost is not None:
+            self.log.extend(steps)
+        return refused or lost
+
+    def _have_effect(self, steps: Sequence[Step]) -> tuple[int, KernelError] | None:
         netns = nft.touches(steps[0])
         if netns is not None:
             return nft.commit(self.state, netns, steps)
@@ -121,10 +139,10 @@ class FakeKernel(Others):
                 namespace = self.state.namespace(netns)
                 namespace.flows = [flow for flow in namespace.flows if not belongs_to(flow, address)]
 
-    def _strike(self, step: Step | None) -> KernelError | None:
+    def _strike(self, step: Step | None) -> Fault | None:
         # Every fault counts every step, so none of them may be passed over.
         struck = [fault for fault in self._faults if fault.strikes(step)]
-        return struck[0].error() if struck else None
+        return struck[0] if struck else None
 
 
 def _batch_end(steps: Sequence[Step], start: int) -> int:

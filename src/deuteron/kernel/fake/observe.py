@@ -49,6 +49,7 @@ def observe(state: State, look: Look) -> Observed:
     """Look at all namespaces of ours, the host's links, and the namespaces that ``look`` names."""
     found = _Found()
     links: dict[str, dict[str, str]] = {}
+    unmarked: dict[str, dict[str, str]] = {}
     for namespace in state.alive():
         if look.only is not None and namespace.name not in look.only | {HOST}:
             continue
@@ -60,6 +61,7 @@ def observe(state: State, look: Look) -> Observed:
         if not wanted:
             continue
         links[namespace.name] = _names(namespace)
+        unmarked[namespace.name] = _unmarked(namespace)
         _links(found, state, namespace, owner)
         if namespace.name != HOST:
             _routes(found, namespace, owner)
@@ -72,12 +74,18 @@ def observe(state: State, look: Look) -> Observed:
         foreign=tuple(sorted(found.foreign)),
         netns=names,
         links=links,
+        unmarked=unmarked,
     )
 
 
 def _names(namespace: Namespace) -> dict[str, str]:
     names = {link.name: link.kind for link in namespace.links.values()}
     return names | {link.altname: link.kind for link in namespace.links.values() if link.altname}
+
+
+def _unmarked(namespace: Namespace) -> dict[str, str]:
+    links = namespace.links.values()
+    return {link.name: link.mac for link in links if link.name != "lo" and owner_of(link.alias) is None}
 
 
 def _links(found: _Found, state: State, namespace: Namespace, owner: str | None) -> None:

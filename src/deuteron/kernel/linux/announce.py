@@ -18,6 +18,9 @@ from typing import Final
 
 import msgspec
 
+from deuteron import edge
+from deuteron.locks import Lock, Rank
+
 _ETH_P_ARP: Final = 0x0806
 _ETH_P_IPV6: Final = 0x86DD
 _ARP_REQUEST: Final = 1
@@ -125,26 +128,37 @@ class Announcer:
     ) -> None:
         self._repeats = tuple(repeats)
         self._clock = clock
-        self._changed = threading.Condition()
+        self._changed = Lock(Rank.ANNOUNCE).condition()
         self._pending: list[_Repeat] = []
         self._sockets: dict[str, socket.socket] = {}
+        #: Which namespace each of them is in: a name may be another's by now.
+        self._inodes: dict[str, int] = {}
         # Closing a packet socket waits for an RCU grace period, milliseconds: never on the apply path.
         self._unused: list[socket.socket] = []
         self._thread: threading.Thread | None = None
         self._closing = False
 
-    def send(self, netns: str, what: Frames) -> None:
+    def send(self, netns: str, what: Frames, inode: int = 0) -> None:
         """Send ``what`` now, and again later; the caller's thread is in ``netns``.
+
+        Args:
+            netns: the namespace's name.
+            what: the frames.
+            inode: which namespace has that name now.
 
         Raises:
             OSError: the first sending was refused.
         """
         with self._changed:
+            if self._inodes.get(netns) != inode:
+                self._abandon(netns)
             sender = self._sockets.get(netns)
             if sender is None:
+                self._inodes[netns] = inode
                 sender = self._sockets[netns] = packet_socket()
             now = self._clock()
-            _transmit(sender, what)
+            with edge.crossing("announce.send"):
+                _transmit(sender, what)
             self._pending += [_Repeat(now + after, netns, what) for after in self._repeats]
             self._start()
             self._changed.notify_all()
@@ -152,9 +166,12 @@ class Announcer:
     def forget(self, netns: str) -> None:
         """Send no more in ``netns``, which is about to go: an open socket would keep it alive."""
         with self._changed:
-            self._pending = [repeat for repeat in self._pending if repeat.netns != netns]
-            self._retire(netns)
+            self._abandon(netns)
             self._changed.notify_all()
+
+    def _abandon(self, netns: str) -> None:
+        self._pending = [repeat for repeat in self._pending if repeat.netns != netns]
+        self._retire(netns)
 
     def drain(self) -> None:
         """Wait until what is to be repeated has been sent: at most until the last is due, and a second."""
@@ -214,5 +231,6 @@ class Announcer:
             self._changed.notify_all()
 
     def _retire(self, netns: str) -> None:
+        self._inodes.pop(netns, None)
         if (sender := self._sockets.pop(netns, None)) is not None:
             self._unused.append(sender)

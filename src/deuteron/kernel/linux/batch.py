@@ -56,6 +56,7 @@ class _Member:
         position: among all steps.
         error: why it failed.
         passed: how many of its rounds were done.
+        unknown: whether an answer was lost: it may be done.
         settled: nothing of it is left to be sent.
     """
 
@@ -65,6 +66,7 @@ class _Member:
         self.rounds = rounds
         self.error: KernelError | None = None
         self.passed = 0
+        self.unknown = False
         self.settled = False
 
 
@@ -161,7 +163,7 @@ class Group:
             self._send_round(number)
         for member in self._members:
             if member.error is not None and not member.settled:
-                self._clean_up(member)
+                member.error = self._clean_up(member, member.error)
             member.rounds, member.settled = [], True
 
     def _send_round(self, number: int) -> None:
@@ -179,12 +181,19 @@ class Group:
         except KernelError as error:
             for member, _data in sent:
                 member.error = member.error or described(error, member.step)
+                member.unknown = True
             return
         for (member, _data), ack in zip(sent, acks, strict=True):
-            if ack.errno and not self._forgiven(member, ack.errno):
-                member.error = member.error or refusal(ack, member.step)
+            self._hear(member, ack)
         for member in {id(one.member): one.member for one in sent}.values():
             member.passed = number + (member.error is None)
+
+    def _hear(self, member: _Member, ack: Ack) -> None:
+        try:
+            if ack.errno and not self._forgiven(member, ack.errno):
+                member.error = member.error or refusal(ack, member.step)
+        except KernelError as error:  # of a second look at what is there
+            member.error = member.error or described(error, member.step)
 
     def _forgiven(self, member: _Member, number: int) -> bool:
         if isinstance(member.step, Delete):
@@ -206,11 +215,20 @@ class Group:
         (ack,) = space.rt.batch([messages.replace_neighbour(made, space).data])
         return not ack.errno
 
-    def _clean_up(self, member: _Member) -> None:
-        """Leave nothing half made of a step that failed."""
+    def _clean_up(self, member: _Member, failure: KernelError) -> KernelError:
+        """Leave nothing half made of a step that failed; the failure, and what went wrong at that."""
+        try:
+            self._unmake_half(member)
+        except KernelError as error:
+            sentence = f"{failure.message}; what was half made is left: {error.message}"
+            return KernelError(failure.code, sentence, failure.errno)
+        return failure
+
+    def _unmake_half(self, member: _Member) -> None:
         match member.step:
             case Create(object=Bridge() | Veth() as made):
-                self._unmake(made, there=member.passed > 0)
+                there = member.passed > 0 or (member.unknown and self._appeared(made))
+                self._unmake(made, there=there)
             case Update(old=Bridge() | Veth() | Tap() as old, new=new):
                 # What was changed goes back; what was not refuses nothing by being set again.
                 for one in messages.update(new, old, self._spaces.get):
@@ -218,6 +236,17 @@ class Group:
                         message.space.rt.batch([message.data])
             case _:
                 pass
+
+    def _appeared(self, made: Bridge | Veth) -> bool:
+        """Whether the link there is the one that was just made: with our MAC address, not marked yet."""
+        space = self._spaces.get(made.netns)
+        try:
+            record = link.parse_link(space.rt.request(link.get_link(made.name)))
+        except KernelError as error:
+            if error.errno in GONE:
+                return False
+            raise
+        return record.mac == made.mac and not record.alias
 
     def _unmake(self, made: Bridge | Veth, *, there: bool) -> None:
         space = self._spaces.get(made.netns)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from deuteron import locks
 from deuteron.kernel.linux.announce import Announcer
 from deuteron.kernel.linux.lifecycle import Lifecycle
 from deuteron.kernel.linux.memory import Ruleset
@@ -17,7 +18,7 @@ from deuteron.kernel.linux.observe import Observer
 from deuteron.kernel.linux.run import Runner
 from deuteron.kernel.linux.space import Spaces
 from deuteron.kernel.linux.worker import Worker
-from deuteron.kernel.protocol import Outcome
+from deuteron.kernel.protocol import Outcome, namespaces_written
 from deuteron.objects import Look, Observed, Step
 
 
@@ -76,6 +77,7 @@ class LinuxKernel:
 
     def run(self, steps: Sequence[Step]) -> Outcome:
         """See :meth:`deuteron.kernel.protocol.Kernel.run`."""
+        locks.wrote(lambda: namespaces_written(steps))
         return self._worker.call(lambda: self._runner.run(steps))
 
     def rulesets(self) -> tuple[Ruleset, ...]:

@@ -17,6 +17,9 @@ T = TypeVar("T")
 #: How many waits at a time; the next waits for one of them.
 _WAITS: Final = 16
 
+#: Seconds to wait for that; then it is one more.
+_PATIENCE: Final = 1.0
+
 _SLOTS: Final = BoundedSemaphore(_WAITS)
 _THREADS: Final[set[Thread]] = set()
 
@@ -29,6 +32,8 @@ def later(function: Callable[[], T]) -> Future[T]:
     """
     future: Future[T] = Future()
 
+    slot = _SLOTS.acquire(timeout=_PATIENCE)
+
     def run() -> None:
         try:
             try:
@@ -38,9 +43,9 @@ def later(function: Callable[[], T]) -> Future[T]:
             else:
                 future.set_result(result)
         finally:
-            _SLOTS.release()
+            if slot:
+                _SLOTS.release()
 
-    _SLOTS.acquire()
     thread = Thread(target=run, name="deuteron-later")
     try:
         thread.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable
+from contextlib import ExitStack
 from typing import Final
 
 from deuteron.errors import KernelError
@@ -55,20 +56,21 @@ class Lifecycle:
             if not self._prepared:
                 directory.prepare()
                 self._prepared = True
-            fd, rt = self._worker.in_new_netns(lambda: self._furnish(made))
-            self._spaces.settle(made.name, fd, rt).index["lo"] = _LO
+            with ExitStack() as unless_all:
+                fd, rt = self._worker.in_new_netns(lambda: self._furnish(made, unless_all))
+                self._spaces.settle(made.name, fd, rt).index["lo"] = _LO
+                unless_all.pop_all()
         except OSError as error:
             raise refused(error.errno or 0, doing=f"to make the network namespace {made.name}") from error
 
-    def _furnish(self, made: Netns) -> tuple[int, NetlinkSocket]:
+    def _furnish(self, made: Netns, unless_all: ExitStack) -> tuple[int, NetlinkSocket]:
+        """Make all of it, and say what is to be done should it, or a later part, fail."""
         rt = NetlinkSocket(counters=self._spaces.counters)
-        try:
-            _mark(rt, made)
-            self._spaces.directory.keep_own(made.name)
-            return open_own_netns(), rt
-        except BaseException:
-            rt.close()
-            raise
+        unless_all.callback(rt.close)
+        _mark(rt, made)
+        self._spaces.directory.keep_own(made.name)
+        unless_all.callback(self._spaces.directory.remove, made.name)
+        return open_own_netns(), rt
 
     def delete(self, gone: Netns) -> None:
         """Remove the namespace with all that is in it; no error where it is gone, or was dead.

@@ -200,6 +200,9 @@ def _update_link(old: Link, new: Link, spaces: Open) -> list[Round]:
             master=master if space is outer and after.name == new.name else None,
         )
         first.append(Message(space, change))
+        if isinstance(new, Bridge) and not old.mtu:
+            # A look says 0 of a bridge with other settings; see bridge_object().
+            first += [Message(space, data) for data in link.set_bridge(target)]
         if before.altname != after.altname:
             second += _change_altname(space, target, before.altname, after.altname)
     return [first, second]

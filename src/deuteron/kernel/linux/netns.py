@@ -11,6 +11,7 @@ import errno
 import os
 from pathlib import Path
 
+from deuteron import edge
 from deuteron.errors import KernelError
 from deuteron.kernel.linux.libc import MNT_DETACH, MS_BIND, MS_PRIVATE, MS_REC, MS_SHARED, mount, umount
 from deuteron.kernel.linux.worker import OWN_NETNS
@@ -77,31 +78,40 @@ class NetnsDirectory:
         if self.inode(name) == 0 and may_be_ours(name):
             path.unlink()
         try:
+            edge.before("netns.file")
             os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
         except FileExistsError as error:
             message = f"a network namespace {name} exists already; remove it or rename it"
             raise KernelError("foreign-name", message, errno.EEXIST) from error
+        try:
+            edge.after("netns.file")
+        except OSError:
+            path.unlink()
+            raise
         return path
 
     def keep_own(self, name: str) -> None:
         """Give the calling thread's namespace the name ``name``; all or nothing."""
         path = self.claim(name)
         try:
-            mount(str(OWN_NETNS), path, "none", MS_BIND)
+            with edge.crossing("netns.mount"):
+                mount(str(OWN_NETNS), path, "none", MS_BIND)
         except OSError:
-            path.unlink()
+            self.remove(name)  # mounted or not
             raise
 
     def remove(self, name: str) -> None:
         """Take the name away; the namespace ends with its last user.  No error where it is gone."""
         path = self.path / name
         try:
-            umount(path, MNT_DETACH)
+            with edge.crossing("netns.umount"):
+                umount(path, MNT_DETACH)
         except OSError as error:
             # EINVAL: nothing is mounted there, a dead file.  ENOENT: gone.
             if error.errno not in (errno.EINVAL, errno.ENOENT):
                 raise
-        path.unlink(missing_ok=True)
+        with edge.crossing("netns.unlink"):
+            path.unlink(missing_ok=True)
 
 
 def make_mounts_private() -> None:

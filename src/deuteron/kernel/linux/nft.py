@@ -11,18 +11,20 @@ import errno
 import os
 import re
 import socket
-import threading
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
 import msgspec
 
+from deuteron import edge
 from deuteron.errors import HostError, KernelError
 from deuteron.kernel.linux import nft_netlink
 from deuteron.kernel.linux.later import later
 from deuteron.kernel.linux.netlink.socket import NETLINK_NETFILTER
 from deuteron.kernel.linux.nft_json import parse, raw_rule
+from deuteron.locks import Lock, Rank
 from deuteron.objects.nft import TABLE, NftChain, NftElement, NftTable
 
 _LIBRARY: Final = "libnftables.so.1"
@@ -32,7 +34,7 @@ _JSON: Final = 1 << 4
 _NUMERIC: Final = 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10
 _LIST: Final = f"list table inet {TABLE}".encode()
 _LIST_TRIES: Final = 10
-_LOCK: Final = threading.Lock()
+_LOCK: Final = Lock(Rank.LIBRARY, "libnftables")
 #: Statements after which the kernel has something to free.
 _REMOVES: Final = re.compile(r"^(delete|destroy|flush) ", re.MULTILINE)
 
@@ -84,7 +86,8 @@ class Nftables:
                 if _REMOVES.search(commands):
                     afterwards.callback(_close_later, _duplicate(lowest))
                 self.transactions += 1
-                self._call(context, commands.encode("ascii"))
+                with _crossing("nft.commit", commands.encode("ascii")) as statements:
+                    self._call(context, statements)
 
     def list(self, netns: str) -> NftListing:
         """What is in the calling thread's namespace; ``netns`` is the name that the objects get.
@@ -122,7 +125,8 @@ class Nftables:
     def _list(self) -> bytes:
         with _LOCK, self._context(_JSON | _NUMERIC | _STATELESS) as context:
             self.listings += 1
-            return self._call(context, _LIST)
+            with _crossing("nft.list", _LIST) as question:
+                return self._call(context, question)
 
     @contextmanager
     def _context(self, flags: int) -> Iterator[int]:
@@ -147,6 +151,18 @@ class Nftables:
         return output
 
 
+@contextmanager
+def _crossing(verb: str, commands: bytes) -> Iterator[bytes]:
+    """The statements on their way over the edge."""
+    try:
+        with edge.crossing(verb):
+            yield commands
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        sentence = f"nftables refused {_place(commands)}: {reason}"
+        raise KernelError("nft-rejected", sentence, error.errno or 0) from error
+
+
 def _lowest_free() -> int:
     """The descriptor that the next thing to be opened gets."""
     probe = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
@@ -159,9 +175,13 @@ def _duplicate(descriptor: int) -> socket.socket | None:
 
     After a removal the kernel frees what was removed when the socket's last handle is closed,
     and waits 4 to 30 ms for that (nft_rcv_nl_event()), though the transaction is over.
-    libnftables does not tell its descriptor; a wrong one that is such a socket does no harm.
+    libnftables does not tell its descriptor, and where another thread has opened something at
+    the same moment this is not it.  Another such socket does no harm, and what is no socket is
+    not touched: closing a second handle of a file would take the locks of SQLite from it (fcntl(2)).
     """
     try:
+        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            return None
         copy = os.dup(descriptor)
     except OSError:
         return None

@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from deuteron import edge
 from deuteron.errors import KernelError
 from deuteron.objects.nft_names import FAMILIES
 
@@ -88,9 +89,12 @@ def _ask(kind: int, flags: int) -> Iterator[memoryview]:
     request = _HEADER.pack(_HEADER.size + _GENERIC.size, kind, _REQUEST | flags, 1, 0) + _GENERIC.pack(
         0, 0, 0
     )
+    verb = "netlink.dump" if flags & _DUMP else "netlink.request"
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER) as sock:
         try:
+            edge.before(verb)
             sock.send(request)
+            edge.after(verb)
             more = True
             while more:
                 more = yield from _messages(memoryview(sock.recv(_BUFFER)), dump=bool(flags & _DUMP))

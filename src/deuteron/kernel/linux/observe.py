@@ -39,6 +39,7 @@ class _Found:
         self.owners: dict[Key, str] = {}
         self.foreign: list[Foreign] = []
         self.links: dict[str, dict[str, str]] = {}
+        self.unmarked: dict[str, dict[str, str]] = {}
         self.ends: list[End] = []
 
     def add(self, thing: KernelObject, owner: str) -> None:
@@ -73,6 +74,7 @@ class Observer:
             foreign=tuple(sorted(found.foreign)),
             netns={name: bool(inode) for name, inode in alive.items()},
             links=found.links,
+            unmarked=found.unmarked,
         )
 
     def _look_into(self, found: _Found, name: str, inode: int, look: Look) -> None:
@@ -104,6 +106,11 @@ class Observer:
         view = View(space.name, owner, records)
         found.links[space.name] = {
             name: _kind(record) for record in records for name in (record.name, *record.altnames)
+        }
+        found.unmarked[space.name] = {
+            record.name: record.mac
+            for record in records
+            if view.owners[record.index] is None and record.name != "lo"
         }
         for record in records:
             self._link(found, view, record)

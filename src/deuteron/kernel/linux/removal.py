@@ -48,12 +48,24 @@ def remove_links(spaces: Spaces, space: Space, indexes: Collection[int]) -> Mapp
         (index,) = indexes
         return {index: _send(spaces, space, link.delete_link(index), indexes)}
     group = 1 + secrets.randbelow((1 << 31) - 1)  # 0 is where links are by themselves
-    joined = dict(zip(indexes, space.rt.batch([_join(index, group) for index in indexes]), strict=True))
-    members = {index for index, ack in joined.items() if not ack.errno}
-    if not members:
-        return joined
-    ack = _send(spaces, space, _delete(group), members)
+    try:
+        acks = space.rt.batch([_join(index, group) for index in indexes])
+        joined = dict(zip(indexes, acks, strict=True))
+        members = {index for index, ack in joined.items() if not ack.errno}
+        if not members:
+            return joined
+        ack = _send(spaces, space, _delete(group), members)
+    except KernelError:
+        _leave(space, indexes)
+        raise
+    if ack.errno:
+        _leave(space, members)
     return joined | dict.fromkeys(members, ack)
+
+
+def _leave(space: Space, indexes: Collection[int]) -> None:
+    """Put what was not removed back where links are by themselves; what is gone after all, refuses."""
+    space.rt.batch([_join(index, 0) for index in indexes])
 
 
 def remove_all(spaces: Spaces, space: Space, indexes: Collection[int]) -> None:

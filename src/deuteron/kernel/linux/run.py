@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from deuteron.errors import KernelError
 from deuteron.kernel.linux import messages
 from deuteron.kernel.linux.announce import Announcer, frames_of
-from deuteron.kernel.linux.batch import Group, is_removal, refusal
+from deuteron.kernel.linux.batch import Group, described, is_removal, refusal
 from deuteron.kernel.linux.lifecycle import Lifecycle
 from deuteron.kernel.linux.netlink import link
 from deuteron.kernel.linux.netlink.conntrack import flush_flows
@@ -21,8 +21,8 @@ from deuteron.kernel.linux.netlink.errors import refused
 from deuteron.kernel.linux.netlink.socket import NETLINK_NETFILTER, Ack, NetlinkSocket
 from deuteron.kernel.linux.nft import Nftables
 from deuteron.kernel.linux.settings import Settings
-from deuteron.kernel.linux.space import Spaces
-from deuteron.kernel.linux.tap import make_tap
+from deuteron.kernel.linux.space import Space, Spaces
+from deuteron.kernel.linux.tap import new_tap
 from deuteron.kernel.linux.transaction import Transaction
 from deuteron.kernel.linux.unlink import Unlinking
 from deuteron.kernel.protocol import Outcome
@@ -116,20 +116,26 @@ class Runner:
         master = space.look_up(tap.master) if tap.master else None
         self._spaces.enter(space)
         try:
-            make_tap(tap.name)
+            with new_tap(tap.name):
+                self._furnish_tap(tap, space, master)
         except OSError as error:
             if error.filename:
                 message = f"{error.filename} cannot be opened ({error.strerror}), which {tap} needs; allow it"
                 raise KernelError("no-tun", message, error.errno or 0) from error
             number = errno.EEXIST if error.errno == errno.EBUSY else error.errno or 0
             raise refusal(Ack(number), Create(tap)) from error
+
+    def _furnish_tap(self, tap: Tap, space: Space, master: int | None) -> None:
         rounds = [
             [messages.Message(space, link.set_link(tap.name, mac=tap.mac, mtu=tap.mtu, master=master))],
             messages.marking(tap, self._spaces.get),
         ]
-        for ack in space.rt.batch([message.data for one in rounds for message in one]):
+        try:
+            acks = space.rt.batch([message.data for one in rounds for message in one])
+        except KernelError as error:
+            raise described(error, Create(tap)) from error
+        for ack in acks:
             if ack.errno:
-                space.rt.batch([link.delete_link(tap.name)])
                 raise refusal(ack, Create(tap))
 
     def _announce(self, what: Announce) -> None:
@@ -137,7 +143,8 @@ class Runner:
         record = link.parse_link(space.rt.request(link.get_link(what.dev)))
         self._spaces.enter(space)
         try:
-            self._announcer.send(what.netns, frames_of(what.dev, record.mac, what.address))
+            frames = frames_of(what.dev, record.mac, what.address)
+            self._announcer.send(what.netns, frames, space.inode)
         except OSError as error:
             doing = f"to announce an address on {what.dev} of {messages.place(what.netns)}"
             raise refused(error.errno or 0, "", doing) from error

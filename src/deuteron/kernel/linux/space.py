@@ -197,7 +197,8 @@ class Spaces:
         )
 
     def settle(self, name: str, fd: int, rt: NetlinkSocket) -> Space:
-        """Keep a namespace that the caller has opened."""
+        """Keep a namespace that the caller has opened; one that had its name before is closed."""
+        self.drop(name)
         if self._move_up:
             rt.move_up(_LOWEST)
         fd = self._descriptor(fd)
@@ -214,12 +215,20 @@ class Spaces:
         return space
 
     def drop(self, name: str) -> None:
-        """Close the namespace called ``name``."""
+        """Close the namespace called ``name``.
+
+        Raises:
+            KernelError: the thread cannot leave it; it is closed all the same.
+        """
         self._checked.discard(name)
         if (space := self._open.pop(name, None)) is not None:
             space.rt.close()
-            self._worker.forget(space.fd)
-            os.close(space.fd)
+            try:
+                self._worker.forget(space.fd)
+            except OSError as error:
+                raise refused(error.errno or 0, doing=f"to leave the network namespace {name}") from error
+            finally:
+                os.close(space.fd)
 
     def keep_only(self, alive: Mapping[str, int]) -> None:
         """Close what is gone from the directory or was replaced there."""
@@ -238,8 +247,15 @@ class Spaces:
             self._open[name].index.clear()
 
     def enter(self, space: Space) -> None:
-        """Go to the namespace."""
-        self._worker.enter(space.fd)
+        """Go to the namespace.
+
+        Raises:
+            KernelError: the kernel refuses it.
+        """
+        try:
+            self._worker.enter(space.fd)
+        except OSError as error:
+            raise refused(error.errno or 0, doing=f"to enter the network namespace {space.name}") from error
 
     def parameters_of(self, space: Space) -> Parameters:
         """Go to the namespace; its kernel parameters."""

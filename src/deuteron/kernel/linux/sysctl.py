@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
+from deuteron import edge
 from deuteron.errors import KernelError
 from deuteron.kernel.linux.libc import detached_mount
 
@@ -58,15 +59,25 @@ class Parameters:
         self._root = self._netns = None
 
     def read(self, path: str) -> str | None:
-        """The parameter's value as the kernel prints it, ``None`` where there is no such parameter."""
+        """The parameter's value as the kernel prints it, ``None`` where there is no such parameter.
+
+        Raises:
+            KernelError: ``sysctl-refused``.
+        """
         try:
+            edge.before("sysctl.read")
             fd = os.open(f"sys/{path}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._root)
+            try:
+                value = _value(fd)
+                edge.after("sysctl.read")
+            finally:
+                os.close(fd)
         except FileNotFoundError:
             return None
-        try:
-            return _value(fd)
-        finally:
-            os.close(fd)
+        except OSError as error:
+            message = f"the kernel refuses to tell {path}: {error.strerror}"
+            raise KernelError("sysctl-refused", message, error.errno or 0) from error
+        return value
 
     def write(self, path: str, value: str) -> None:
         """Set the parameter unless it is so, and read it back: some are rounded, clamped or ignored.
@@ -75,11 +86,13 @@ class Parameters:
             KernelError: ``sysctl-refused``.
         """
         try:
+            edge.before("sysctl.write")
             fd = os.open(f"sys/{path}", os.O_RDWR | os.O_CLOEXEC, dir_fd=self._root)
             try:
                 if (now := _value(fd)) != value:
                     os.pwrite(fd, value.encode(), 0)
                     now = _value(fd)
+                edge.after("sysctl.write")
             finally:
                 os.close(fd)
         except OSError as error:

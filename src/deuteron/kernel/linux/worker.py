@@ -8,18 +8,24 @@ going from one to the next costs 2 microseconds.
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
+from deuteron import edge, locks
+from deuteron.errors import KernelError
 from deuteron.kernel.linux.later import finish
 from deuteron.kernel.linux.libc import CLONE_NEWNET, setns, unshare
 
 T = TypeVar("T")
+
+#: Seconds that a caller waits for the kernel.
+DEADLINE: Final = 60.0
 
 #: The calling thread's network namespace; ``/proc/self`` would be the main thread's.
 OWN_NETNS = Path("/proc/thread-self/ns/net")
@@ -35,9 +41,15 @@ class Worker:
 
     It starts in the namespaces of the thread that makes it; ``home`` is a descriptor of
     that network namespace.
+
+    Args:
+        deadline: seconds after which a caller does not wait any longer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, deadline: float = DEADLINE) -> None:
+        self._deadline = deadline
+        #: The first job that took too long, as long as it goes on: nobody waits behind it again.
+        self._stuck: Future[Any] | None = None
         self.home = open_own_netns()
         self._here = self.home
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -49,10 +61,21 @@ class Worker:
             job()
 
     def call(self, function: Callable[[], T]) -> T:
-        """Run ``function`` on the worker's thread; its result or exception is the caller's."""
+        """Run ``function`` on the worker's thread; its result or exception is the caller's.
+
+        Raises:
+            KernelError: ``kernel-timeout``, the kernel did not answer in time; what is done of it
+                is not known, and it may go on.
+        """
         if threading.current_thread() is self._thread:
             return function()
-        return self.submit(function).result()
+        if self._stuck is not None and not self._stuck.done():
+            raise _overdue(self._deadline)
+        future = self.submit(locks.on_behalf(function))
+        if not wait((future,), self._deadline).done:
+            self._stuck = future
+            raise _overdue(self._deadline)
+        return future.result()
 
     def submit(self, function: Callable[[], T]) -> Future[T]:
         """Have ``function`` run on the worker's thread, after what was asked before."""
@@ -72,7 +95,9 @@ class Worker:
         if threading.current_thread() is not self._thread:
             raise RuntimeError("only the worker's own thread changes its namespace")
         if fd != self._here:
-            setns(fd)
+            self._here = -1
+            with edge.crossing("netns.enter"):
+                setns(fd)
             self._here = fd
 
     def in_netns(self, fd: int, function: Callable[[], T]) -> T:
@@ -88,9 +113,10 @@ class Worker:
         """Run ``function`` inside a network namespace made for it, which vanishes unless it is kept."""
 
         def inside() -> T:
-            unshare(CLONE_NEWNET)
             self._here = -1
             try:
+                with edge.crossing("netns.unshare"):
+                    unshare(CLONE_NEWNET)
                 return function()
             finally:
                 self.enter(self.home)
@@ -109,6 +135,16 @@ class Worker:
     def close(self) -> None:
         """End the thread, once nothing that it began goes on."""
         self._jobs.put(None)
-        self._thread.join()
+        self._thread.join(self._deadline)
+        if self._thread.is_alive():
+            return  # in the kernel for good: its descriptors go with the process
         finish()
         os.close(self.home)
+
+
+def _overdue(seconds: float) -> KernelError:
+    return KernelError(
+        "kernel-timeout",
+        f"the kernel did not answer within {seconds:g} s; look at its log (dmesg), then apply again",
+        errno.ETIMEDOUT,
+    )

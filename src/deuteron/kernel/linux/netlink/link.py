@@ -195,6 +195,18 @@ def new_bridge(name: str, mac: str, mtu: int, *, index: int = 0, up: bool = Fals
     )
 
 
+def set_bridge(link: int | str) -> tuple[bytes, bytes]:
+    """Give a bridge that is there the settings of :func:`new_bridge`, in two messages.
+
+    A running spanning tree raises a forward delay that is too short for it, and refuses to have it
+    set to none: the first message ends it.
+    """
+    calm = _kind("bridge", wire.u32(_IFLA_BR_STP_STATE, 0), wire.u8(_IFLA_BR_MCAST_SNOOPING, 0))
+    prompt = _kind("bridge", wire.u32(_IFLA_BR_FORWARD_DELAY, 0))
+    target = _target(link)
+    return wire.message(RTM_NEWLINK, 0, *target, calm), wire.message(RTM_NEWLINK, 0, *target, prompt)
+
+
 def set_link(
     link: int | str,
     *,

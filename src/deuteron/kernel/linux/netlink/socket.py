@@ -21,6 +21,7 @@ from typing import Final, Self
 
 import msgspec
 
+from deuteron import edge
 from deuteron.errors import KernelError
 from deuteron.kernel.linux.netlink import wire
 from deuteron.kernel.linux.netlink.errors import refused
@@ -48,8 +49,13 @@ _ANSWER_BYTES: Final = 2048
 _DATAGRAM: Final = 64 << 10
 _DUMP_TRIES: Final = 10
 
+#: A kind of message that no family knows, and where a message tells its kind.
+_NO_KIND: Final = 0x0FFF
+_KIND_OFFSET: Final = 4
+
 _SEQUENCE: Final = Struct("=I")
 _FLAGS: Final = Struct("=H")
+_KIND: Final = Struct("=H")
 _TIMEVAL: Final = Struct("@ll")
 _S32: Final = Struct("=i")
 
@@ -104,6 +110,8 @@ class NetlinkSocket:
     ) -> None:
         self.counters = Counters() if counters is None else counters
         self._sequence = 0
+        #: Whether a dump was given up: what is left of it must be read before the next.
+        self._unread = False
         try:
             self._socket = _open(protocol, timeout)
         except OSError as error:
@@ -164,7 +172,10 @@ class NetlinkSocket:
         """
         for _ in range(_DUMP_TRIES):
             self.counters.dumps += 1
-            payloads = self._read_dump(self._send(message))
+            self._drain()
+            self._unread = True
+            payloads = self._read_dump(self._send(message, "netlink.dump"))
+            self._unread = False
             if payloads is not None:
                 return payloads
         sentence = f"what a netlink dump shows changed during each of {_DUMP_TRIES} tries; try again later"
@@ -176,7 +187,7 @@ class NetlinkSocket:
         Raises:
             KernelError: refused, or no answer in time.
         """
-        wanted = self._send(message)
+        wanted = self._send(message, "netlink.request")
         while True:
             for kind, flags, sequence, payload in self._receive():
                 if sequence != wanted:
@@ -206,17 +217,27 @@ class NetlinkSocket:
         Raises:
             KernelError: not sent, or no answer in time.
         """
-        self._socket.setsockopt(_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, notices)
         sequence = self._take_sequence(1)
         data = bytearray(message)
         _SEQUENCE.pack_into(data, 8, sequence)
         (flags,) = _FLAGS.unpack_from(data, 6)
         _FLAGS.pack_into(data, 6, flags | wire.NLM_F_ACK)
+        spoilt = _spoil(data, [message])
+        try:
+            edge.before("netlink.batch")
+            self._socket.setsockopt(_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, notices)
+        except OSError as error:
+            raise refused(error.errno or 0) from error
         self.counters.messages += 1
         self.counters.sends += 1
         sent = later(lambda: self._socket.send(data))
         try:
-            return self._await_notice(sequence, noticed, sent)
+            ack = self._await_notice(sequence, noticed, sent)
+            edge.after("netlink.batch")
+        except OSError as error:
+            raise _late() from error
+        else:
+            return Ack(spoilt[1], ack.text) if spoilt is not None else ack
         finally:
             sent.add_done_callback(lambda _: self.close())
 
@@ -261,9 +282,13 @@ class NetlinkSocket:
         final = offset - len(messages[-1])
         (flags,) = _FLAGS.unpack_from(data, final + 6)
         _FLAGS.pack_into(data, final + 6, flags | wire.NLM_F_ACK)
+        spoilt = _spoil(data, messages)
         self.counters.messages += len(messages)
-        self._transmit(data)
-        return self._read_acks(first, last)
+        self._transmit(data, "netlink.batch")
+        acks = self._read_acks(first, last)
+        if spoilt is not None:
+            acks[spoilt[0]] = Ack(spoilt[1], acks[spoilt[0]].text)
+        return acks
 
     def _read_acks(self, first: int, last: int) -> list[Ack]:
         acks = [_OK] * (last - first + 1)
@@ -298,6 +323,17 @@ class NetlinkSocket:
                     return None if interrupted else payloads
                 payloads.append(payload)
 
+    def _drain(self) -> None:
+        """Read what is left of a dump that was given up: until then the kernel refuses another (EBUSY)."""
+        while self._unread:
+            try:
+                self._unread = bool(self._socket.recv(_DATAGRAM, socket.MSG_DONTWAIT))
+            except BlockingIOError:
+                self._unread = False
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:  # that a part was lost is all the same here
+                    raise refused(error.errno or 0) from error
+
     def _take_sequence(self, count: int) -> int:
         if self._sequence + count >= 1 << 32:
             self._sequence = 0
@@ -305,36 +341,56 @@ class NetlinkSocket:
         self._sequence += count
         return first
 
-    def _send(self, message: bytes) -> int:
+    def _send(self, message: bytes, verb: str) -> int:
         sequence = self._take_sequence(1)
         data = bytearray(message)
         _SEQUENCE.pack_into(data, 8, sequence)
-        self._transmit(data)
+        self._transmit(data, verb)
         return sequence
 
-    def _transmit(self, data: bytearray) -> None:
+    def _transmit(self, data: bytearray, verb: str) -> None:
         self.counters.sends += 1
         try:
+            edge.before(verb)
             self._socket.send(data)
         except OSError as error:
             raise refused(error.errno or 0) from error
+        try:
+            edge.after(verb)
+        except OSError as error:
+            raise _late() from error
 
     def _receive(self) -> Iterator[tuple[int, int, int, bytes]]:
         buffer = _BUFFERS.datagram
         try:
             size = self._socket.recv_into(buffer)
         except BlockingIOError as error:
-            raise KernelError(
-                "netlink-timeout",
-                "the kernel did not answer a netlink request in time; try again",
-                errno.EAGAIN,
-            ) from error
+            raise _late() from error
         except OSError as error:
             raise refused(error.errno or 0) from error
         return wire.messages(buffer[:size].tobytes())
 
 
+def _late() -> KernelError:
+    message = "the kernel did not answer a netlink request in time; try again"
+    return KernelError("netlink-timeout", message, errno.EAGAIN)
+
+
+def _spoil(data: bytearray, messages: Sequence[bytes]) -> tuple[int, int] | None:
+    """Make of one message something that the kernel refuses, where a guard wants that; which, and its errno.
+
+    A kind that it does not know: it says so for that message and goes on with the next.
+    """
+    spoilt = edge.spoiled("netlink.batch", len(messages))
+    if spoilt is not None:
+        at = sum(map(len, messages[: spoilt[0]])) + _KIND_OFFSET
+        (kind,) = _KIND.unpack_from(data, at)
+        _KIND.pack_into(data, at, kind & 0xF000 | _NO_KIND)
+    return spoilt
+
+
 def _open(protocol: int, timeout: float) -> socket.socket:
+    edge.before("netlink.socket")
     made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
     try:
         for option in (_NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK):
@@ -345,6 +401,7 @@ def _open(protocol: int, timeout: float) -> socket.socket:
         seconds, rest = divmod(timeout, 1)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL.pack(int(seconds), int(rest * 1e6)))
         made.bind((0, 0))
+        edge.after("netlink.socket")
     except OSError:
         made.close()
         raise
