@@ -9,7 +9,7 @@ from deuteron.compile.network import network_unit
 from deuteron.compile.port import port_unit
 from deuteron.compile.router import router_unit
 from deuteron.domain import HostView
-from deuteron.objects import Unit, Wanted
+from deuteron.objects import RefusedUnit, Unit, Wanted
 
 
 def compile_host(view: HostView) -> Wanted:
@@ -22,7 +22,17 @@ def compile_host(view: HostView) -> Wanted:
     """
     units = compile_units(build(view))
     refuse_clashes(units)
-    return Wanted(units=units)
+    return Wanted(units=units, refused=refused_units(view))
+
+
+def refused_units(view: HostView) -> tuple[RefusedUnit, ...]:
+    """The units of the routers that the view names but cannot hold."""
+    return tuple(
+        RefusedUnit(
+            unit=f"router/{one.id}", title=f"router {one.name or one.id}", code=one.code, error=one.sentence
+        )
+        for one in view.refused
+    )
 
 
 def compile_units(index: Index) -> tuple[Unit, ...]:

@@ -1,7 +1,7 @@
 """The resources as frozen values, and the decisions about them."""
 
 from deuteron.domain.floating_ip import FloatingIP, NdpProxy, PortForwarding
-from deuteron.domain.host_view import HostView, Leg
+from deuteron.domain.host_view import HostView, Leg, RefusedRouter
 from deuteron.domain.network import Network
 from deuteron.domain.port import Binding, FixedIP, Port
 from deuteron.domain.router import ExtraRoute, Gateway, Router
@@ -21,6 +21,7 @@ __all__ = [
     "Network",
     "Port",
     "PortForwarding",
+    "RefusedRouter",
     "Router",
     "Subnet",
 ]

@@ -32,6 +32,20 @@ class Leg(msgspec.Struct, frozen=True, order=True, kw_only=True):
             raise FieldError("bad-value", "index", f"a leg's index lies between 0 and {LEGS - 1}")
 
 
+class RefusedRouter(msgspec.Struct, frozen=True, order=True, kw_only=True):
+    """A router that this host was told of and cannot serve; the others are not affected.
+
+    Attributes:
+        code: why, as in ``docs/errors.md``.
+        sentence: the same for people, with the place and the mend.
+    """
+
+    id: str
+    name: str
+    code: str
+    sentence: str
+
+
 class HostView(msgspec.Struct, frozen=True, kw_only=True):
     """The model as far as it concerns one host; every reference in it resolves.
 
@@ -41,6 +55,7 @@ class HostView(msgspec.Struct, frozen=True, kw_only=True):
         legs: one for each distributed router with a gateway whose external network has
             an agent gateway port here.
         notices: what the reader should know about the input, a sentence each.
+        refused: routers that are not among ``routers``; what this host has of them stays as it is.
     """
 
     host: str
@@ -53,6 +68,7 @@ class HostView(msgspec.Struct, frozen=True, kw_only=True):
     agent_gateways: tuple[str, ...] = ()
     legs: tuple[Leg, ...] = ()
     notices: tuple[str, ...] = ()
+    refused: tuple[RefusedRouter, ...] = ()
 
     def __post_init__(self) -> None:
         consistency.check(self)

@@ -11,6 +11,18 @@ from deuteron.errors import InputError
 _V = TypeVar("_V")
 
 
+class EntryError(InputError):
+    """An object of the answer is not acceptable.
+
+    Args:
+        path: of that object, for instance ``sync_routers[0].gw_port``.
+    """
+
+    def __init__(self, code: str, message: str, path: str) -> None:
+        super().__init__(code, message)
+        self.path = path
+
+
 class Record:
     """One JSON object, with its path for messages, for instance ``sync_routers[0].gw_port``.
 
@@ -28,7 +40,8 @@ class Record:
     def refuse(self, code: str, key: str, sentence: str) -> NoReturn:
         """Raise the refusal of a value."""
         place = ".".join(part for part in (self.path, key) if part)
-        raise InputError(code, f"{self.file}: {place}: {sentence}" if place else f"{self.file}: {sentence}")
+        where = f"{self.file}: {place}" if place else self.file
+        raise EntryError(code, f"{where}: {sentence}", self.path)
 
     def make(self, error: FieldError) -> NoReturn:
         """Turn the refusal of a value made from this object into one with a place."""
@@ -101,7 +114,11 @@ class Record:
     def records(self, key: str) -> Iterator[Record]:
         """The objects of a list."""
         for index, value in enumerate(self.items(key)):
-            yield Record(self.file, f"{self.path}.{key}[{index}]".lstrip("."), value)
+            yield self.element(key, index, value)
+
+    def element(self, key: str, index: int, value: object) -> Record:
+        """One object of a list."""
+        return Record(self.file, f"{self.path}.{key}[{index}]".lstrip("."), value)
 
     def record(self, key: str) -> Record | None:
         """An object; ``None`` where it is absent, null or empty."""

@@ -10,10 +10,14 @@ behaviour are of Neutron 29: which floating IPs are served where
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Mapping
 from typing import Final, NoReturn
 
+import msgspec
+
 from deuteron.domain.floating_ip import FloatingIP, PortForwarding
-from deuteron.domain.host_view import LEGS, HostView, Leg
+from deuteron.domain.host_view import LEGS, HostView, Leg, RefusedRouter
 from deuteron.domain.port import (
     AGENT_GATEWAY,
     ROUTER_GATEWAY,
@@ -29,7 +33,7 @@ from deuteron.inputs import allocate
 from deuteron.inputs.allocate import Allocations, ExhaustedError
 from deuteron.inputs.forwarding import Fields, expand
 from deuteron.inputs.reader import nearest
-from deuteron.inputs.record import Record, printable
+from deuteron.inputs.record import EntryError, Record, printable
 from deuteron.inputs.sync_ports import Bridges, Gatherer
 from deuteron.inputs.sync_unhonoured import Notices, check_router
 
@@ -40,10 +44,16 @@ _MODES: Final = ("legacy", "dvr", "dvr_snat", "dvr_no_external", "")
 _NEEDS_BINDING: Final = "FLOATING_IP_HOST_NEEDS_BINDING"
 
 
+#: Which router of the list a path leads into.
+_ROUTER: Final = re.compile(r"(?:^|\.)sync_routers\[(\d+)\]")
+
+
 def load(
     data: object, file: str, host: str | None, bridges: Bridges, allocations: Allocations
 ) -> tuple[HostView, Allocations]:
     """Read one host's part of a recording, or a bare list of routers.
+
+    A router that is not acceptable is left out and named in ``HostView.refused``; the others are read.
 
     Args:
         data: the decoded JSON.
@@ -53,11 +63,11 @@ def load(
         allocations: what was chosen before.
 
     Raises:
-        InputError: the payload is not acceptable, or the host is not in it.
+        InputError: the payload, or every router of it, is not acceptable, or the host is not in it.
     """
     if isinstance(data, list):
         bare = Record(file, "", {"sync_routers": data})
-        return _Agent(bare, host or _guess_host(bare), bridges).load(allocations)
+        return _load(bare, host or _guess_host(bare), bridges, allocations)
     hosts = Record(file, "", data).record("hosts")
     if hosts is None:
         raise InputError("unknown-host", f"{file}: hosts: there is no host in it")
@@ -65,7 +75,31 @@ def load(
     part = hosts.record(name)
     if part is None:
         hosts.refuse("missing-key", name, "must hold sync_routers")
-    return _Agent(part, name, bridges).load(allocations)
+    return _load(part, name, bridges, allocations)
+
+
+def _load(part: Record, host: str, bridges: Bridges, before: Allocations) -> tuple[HostView, Allocations]:
+    """Read the routers; each that cannot be is left out, and the rest read anew without it."""
+    refused: dict[int, EntryError] = {}
+    while True:
+        try:
+            view, kept = _Agent(part, host, bridges, refused).load(before)
+        except EntryError as error:
+            found = _ROUTER.search(error.path)
+            position = int(found[1]) if found else -1
+            if position < 0 or position in refused or len(refused) + 1 == len(part.items("sync_routers")):
+                raise
+            refused[position] = error
+            continue
+        told = (_refused(part.items("sync_routers")[position], error) for position, error in refused.items())
+        return msgspec.structs.replace(view, refused=tuple(sorted(told))), kept
+
+
+def _refused(router: object, error: EntryError) -> RefusedRouter:
+    ident, name = (
+        str(router.get(key) or "") if isinstance(router, Mapping) else "" for key in ("id", "name")
+    )
+    return RefusedRouter(id=ident, name=printable(name), code=error.code, sentence=error.message)
 
 
 def _choose(hosts: Record, host: str | None) -> str:
@@ -97,10 +131,15 @@ def _guess_host(part: Record) -> str:
 
 
 class _Agent:
-    """One host's L3 agent, as far as its routers tell."""
+    """One host's L3 agent, as far as its routers tell.
 
-    def __init__(self, part: Record, host: str, bridges: Bridges) -> None:
+    Args:
+        refused: positions of routers to leave out.
+    """
+
+    def __init__(self, part: Record, host: str, bridges: Bridges, refused: Collection[int] = ()) -> None:
         self.part, self.host = part, host
+        self.refused = refused
         self.mode = part.text("agent_mode", "")
         if self.mode not in _MODES:
             known = ", ".join(mode for mode in _MODES if mode)
@@ -114,15 +153,17 @@ class _Agent:
 
     def load(self, before: Allocations) -> tuple[HostView, Allocations]:
         """Read every router, then put the view together."""
-        for record in self.part.records("sync_routers"):
-            self._router(record)
+        for position, item in enumerate(self.part.items("sync_routers")):
+            if position not in self.refused:
+                self._router(self.part.element("sync_routers", position, item))
         for router in self.routers.values():
             self._floating_ips(self.records[router.id], router)
         legs = self._legs(before)
+        reserved = self._reserved(before)
         self.notices.limited(len(self.gather.limited))
         self.notices.advertised(len(self.gather.advertised))
         self.notices.undelegated(len(self.gather.pending))
-        return self._view(legs), allocate.record((allocate.LEG, legs))
+        return self._view(legs), allocate.record((allocate.LEG, legs | reserved))
 
     def _router(self, record: Record) -> None:
         check_router(record, self.notices)
@@ -293,12 +334,26 @@ class _Agent:
             if router.distributed and router.gateway and router.gateway.network_id in self.agent_gateways
         ]
         ranges = {network: allocate.leg_range() for network, _ in wanted}
+        taken = {network: set[str]() for network in ranges}
+        for (network, _), value in self._reserved(before).items():
+            taken.setdefault(network, set()).add(value)
         try:
-            return allocate.allocate(allocate.LEG, wanted, ranges, {}, before)
+            return allocate.allocate(allocate.LEG, wanted, ranges, taken, before)
         except ExhaustedError as error:
             self.records[error.key].refuse(
                 "no-leg-left", "", f"{LEGS} distributed routers of this external network are on this host"
             )
+
+    def _reserved(self, before: Allocations) -> dict[tuple[str, str], str]:
+        """The legs of routers that are left out: what this host has of them stays."""
+        items = self.part.items("sync_routers")
+        absent = [item for position in self.refused if isinstance(item := items[position], Mapping)]
+        owners = {item.get("id") for item in absent} - self.routers.keys()
+        return {
+            (one.scope, one.key): one.value
+            for one in before.entries
+            if one.kind == allocate.LEG and one.key in owners
+        }
 
     def _view(self, legs: dict[tuple[str, str], str]) -> HostView:
         gather = self.gather

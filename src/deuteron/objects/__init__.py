@@ -12,7 +12,7 @@ from deuteron.objects.route import MAIN_TABLE, Nexthop, Route
 from deuteron.objects.rule import Rule
 from deuteron.objects.step import Create, Delete, Run, Step, Update, inverse
 from deuteron.objects.sysctl import Sysctl
-from deuteron.objects.wanted import Need, Unit, Wanted
+from deuteron.objects.wanted import Need, RefusedUnit, Unit, Wanted
 
 __all__ = [
     "HOST",
@@ -41,6 +41,7 @@ __all__ = [
     "NftSet",
     "NftTable",
     "Observed",
+    "RefusedUnit",
     "Route",
     "Rule",
     "Run",

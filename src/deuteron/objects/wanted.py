@@ -41,7 +41,28 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     needs: tuple[Need, ...] = ()
 
 
+class RefusedUnit(msgspec.Struct, frozen=True, order=True, kw_only=True):
+    """A unit whose part of the model is not acceptable: what it has stays as it is, the others go on.
+
+    Attributes:
+        unit: its name.
+        title: for people.
+        code: of the error.
+        error: one sentence with the place and the mend.
+    """
+
+    unit: str
+    title: str
+    code: str
+    error: str
+
+
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """All units of a host, in the order to make them; depends on the model alone."""
+    """All units of a host, in the order to make them; depends on the model alone.
+
+    Attributes:
+        refused: units that are not among them, although the model names them.
+    """
 
     units: tuple[Unit, ...]
+    refused: tuple[RefusedUnit, ...] = ()
