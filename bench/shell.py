@@ -19,7 +19,7 @@ _COUNTED = """unshare --pid --fork bash -c 'bash "$1"; sh -c "echo processes \\$
 
 def script(host: Arena, view: HostView) -> str:
     """The script that makes ``host`` what ``view`` says, without announcements."""
-    return render_shell(quiet(host.plan(compile_host(view))))
+    return render_shell(quiet(host.plan(compile_host(view))).plan)
 
 
 def run(host: Arena, view: HostView) -> tuple[float, int]:
@@ -38,7 +38,7 @@ def run(host: Arena, view: HostView) -> tuple[float, int]:
 
         seconds, output = host.call(work)
     found = re.search(r"processes (\d+)", output)
-    left = host.plan(compile_host(view)).units
+    left = host.plan(compile_host(view)).plan.units
     if found is None or left:
         raise RuntimeError(f"the script left {len(left)} units undone: {output[-400:]}")
     return seconds, int(found[1]) - 2

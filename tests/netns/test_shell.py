@@ -77,7 +77,7 @@ def test_the_script_makes_what_apply_makes_and_takes_it_away(
     PayloadWorld(site.ground, view).prepare()
     bare = site.ground.namespaces(), site.ground.links()
 
-    script = render_shell(prepare(site.kernel, wanted))
+    script = render_shell(prepare(site.kernel, wanted).plan)
     site.converge(wanted)
     applied = seen(site, wanted)
     site.converge(NOTHING)
@@ -87,7 +87,7 @@ def test_the_script_makes_what_apply_makes_and_takes_it_away(
     assert differences(applied, by_script) == []
     assert by_script.foreign == applied.foreign
 
-    run(render_shell(prepare(site.kernel, NOTHING, wanted)))
+    run(render_shell(prepare(site.kernel, NOTHING, wanted).plan))
     assert host.leaks() == []
     assert (site.ground.namespaces(), site.ground.links()) == bare
 
@@ -104,7 +104,7 @@ def test_the_script_of_a_change_makes_the_change(site: Site) -> None:
     PayloadWorld(site.ground, view).prepare()
     site.converge(compile_host(view))
     after = compile_host(load(moved).view)
-    script = render_shell(prepare(site.kernel, after))
+    script = render_shell(prepare(site.kernel, after).plan)
     run(script)
     site.wanted = after
     assert site.remaining() == []

@@ -1,12 +1,16 @@
 """Plans become kernel state, unit by unit, each all or nothing; and what is remembered of it."""
 
-from deuteron.apply.engine import Reporter, Result, UnitResult, apply_plan, verify
+from deuteron.apply.engine import Prepared, apply_plan, prepare, verify
+from deuteron.apply.isolate import Refusal
 from deuteron.apply.look import look_for
 from deuteron.apply.read_back import Mismatch, read_back
+from deuteron.apply.result import Reporter, Result, UnitResult
 from deuteron.apply.state import State, default_state_dir
 
 __all__ = [
     "Mismatch",
+    "Prepared",
+    "Refusal",
     "Reporter",
     "Result",
     "State",
@@ -14,6 +18,7 @@ __all__ = [
     "apply_plan",
     "default_state_dir",
     "look_for",
+    "prepare",
     "read_back",
     "verify",
 ]

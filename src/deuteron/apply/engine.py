@@ -8,59 +8,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from contextlib import closing
 
 import msgspec
 
-from deuteron.apply.look import look_for
-from deuteron.errors import KernelError
+from deuteron.apply.attempt import Memory
+from deuteron.apply.isolate import Refusal, frozen, plan_apart
+from deuteron.apply.look import look_again, look_for
+from deuteron.apply.parallel import Crew
+from deuteron.apply.result import Reporter, Result, Silent, UnitResult
+from deuteron.errors import DeuteronError
 from deuteron.kernel.protocol import Kernel
-from deuteron.objects import Delete, Foreign, Observed, Run, Step, Sysctl, Wanted, inverse
+from deuteron.objects import Foreign, Look, Observed, Wanted
 from deuteron.reconcile import Plan, UnitPlan, make_plan
-from deuteron.reconcile.check import require
-from deuteron.reconcile.render import line
-
-UnitOutcome = Literal["done", "undone", "undo-failed", "skipped"]
 
 
-class UnitResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one unit.
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that an apply starts from.
 
     Attributes:
-        outcome: ``done``; ``undone``: a step failed and all is as before; ``undo-failed``:
-            and some of it could not be taken back; ``skipped``: a unit it needs failed.
-        steps: how many were run and had their effect.
-        seconds: wall time, undo included.
-        code: of the error, or "".
-        error: one sentence that names the step, or "".
-        left: after ``undo-failed``, what could not be taken back, a line each.
+        wanted: all units, the refused ones too.
+        observed: what was there.
+        plan: the steps of the units that can be tried.
+        refused: the units that cannot, in wanted order.
     """
 
-    unit: str
-    title: str
-    outcome: UnitOutcome
-    steps: int
-    seconds: float
-    code: str = ""
-    error: str = ""
-    left: tuple[str, ...] = ()
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a plan."""
-
-    units: tuple[UnitResult, ...] = ()
-    seconds: float = 0.0
-
-    @property
-    def ok(self) -> bool:
-        """Whether every unit is done."""
-        return all(unit.outcome == "done" for unit in self.units)
-
-    @property
-    def failed(self) -> tuple[UnitResult, ...]:
-        """The units that are not done."""
-        return tuple(unit for unit in self.units if unit.outcome != "done")
+    wanted: Wanted
+    observed: Observed
+    plan: Plan
+    refused: tuple[Refusal, ...] = ()
 
 
 class Differences(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,67 +56,84 @@ class Differences(msgspec.Struct, frozen=True, kw_only=True):
         return not self.plan.units
 
 
-class Reporter(Protocol):
-    """Who wants to know how far an apply is."""
+def prepare(kernel: Kernel, wanted: Wanted, *earlier: Wanted) -> Prepared:
+    """Look, check each unit's preconditions, and plan; nothing is written.
 
-    def unit_started(self, unit: UnitPlan) -> None:
-        """A unit's steps are about to be run."""
-        ...
-
-    def unit_done(self, result: UnitResult) -> None:
-        """All steps of a unit have had their effect."""
-        ...
-
-    def unit_failed(self, result: UnitResult) -> None:
-        """A unit was taken back, could not be, or was skipped."""
-        ...
-
-
-class Silent:
-    """A reporter that says nothing."""
-
-    def unit_started(self, unit: UnitPlan) -> None:
-        """Nothing."""
-
-    def unit_done(self, result: UnitResult) -> None:
-        """Nothing."""
-
-    def unit_failed(self, result: UnitResult) -> None:
-        """Nothing."""
-
-
-def prepare(kernel: Kernel, wanted: Wanted, *earlier: Wanted) -> Plan:
-    """Look, check the preconditions, and plan; nothing is written.
+    A unit that misses something it needs, or has something foreign in its way, is
+    refused alone.
 
     Raises:
-        HostError: something that is needed is missing, or something foreign is in the way.
         KernelError: the look was refused.
     """
-    observed = kernel.observe(look_for(wanted, *earlier))
-    require(wanted, observed)
-    return make_plan(wanted, observed)
+    look = look_for(wanted, *earlier)
+    observed = kernel.observe(look)
+    plan, refused = plan_apart(wanted, observed)
+    if (more := look_again(look, plan, observed.netns)) is not None:
+        observed = kernel.observe(more)
+        plan, refused = plan_apart(wanted, observed)
+    return Prepared(wanted=wanted, observed=observed, plan=plan, refused=refused)
 
 
-def apply_plan(kernel: Kernel, plan: Plan, reporter: Reporter | None = None) -> Result:
-    """Run every unit of ``plan``; never raises for a unit that fails."""
+def apply_plan(
+    kernel: Kernel,
+    prepared: Prepared,
+    reporter: Reporter | None = None,
+    *,
+    others: Sequence[Kernel] = (),
+) -> Result:
+    """Run every unit of the plan; never raises for a unit that fails.
+
+    Args:
+        kernel: what to run on.
+        prepared: what to run, and what was there before.
+        reporter: told of each unit, on the calling thread.
+        others: more kernels of the same host, a worker each; the result is that of one worker.
+    """
     watcher = reporter or Silent()
     begun = time.monotonic()
     failed: set[str] = set()
-    results: list[UnitResult] = []
-    for unit in plan.units:
-        missing = [name for name in unit.needs if name in failed]
-        if missing:
-            result = _skipped(unit, missing[0])
-        else:
-            watcher.unit_started(unit)
-            result = _run_unit(kernel, unit)
-        results.append(result)
-        if result.outcome == "done":
-            watcher.unit_done(result)
-        else:
-            failed.add(unit.unit)
-            watcher.unit_failed(result)
-    return Result(units=tuple(results), seconds=time.monotonic() - begun)
+    refused = [_refused(refusal) for refusal in prepared.refused]
+    for result in refused:
+        failed.add(result.unit)
+        watcher.unit_failed(result)
+
+    def skip(unit: UnitPlan) -> UnitResult | None:
+        missing = next((name for name in unit.needs if name in failed), None)
+        return None if missing is None else _skipped(unit, missing)
+
+    crew = Crew((kernel, *filter(_is_ready, others)), prepared.plan.units, Memory(prepared.observed))
+    results: dict[int, UnitResult] = {}
+    with closing(crew.run(skip, watcher.unit_started)) as running:
+        for position, result in running:
+            results[position] = result
+            if result.outcome == "done":
+                watcher.unit_done(result)
+            else:
+                failed.add(result.unit)
+                watcher.unit_failed(result)
+    units = (*refused, *(results[position] for position in sorted(results)))
+    return Result(units=units, seconds=time.monotonic() - begun)
+
+
+def _is_ready(kernel: Kernel) -> bool:
+    """Let a worker close what is gone since it last worked; one that cannot is not asked for more."""
+    try:
+        kernel.observe(Look(only=frozenset()))
+    except DeuteronError:
+        return False
+    return True
+
+
+def _refused(refusal: Refusal) -> UnitResult:
+    return UnitResult(
+        unit=refusal.unit,
+        title=refusal.title,
+        outcome="refused",
+        steps=0,
+        seconds=0.0,
+        code=refusal.code,
+        error=refusal.error,
+    )
 
 
 def _skipped(unit: UnitPlan, missing: str) -> UnitResult:
@@ -155,77 +148,6 @@ def _skipped(unit: UnitPlan, missing: str) -> UnitResult:
     )
 
 
-def _run_unit(kernel: Kernel, unit: UnitPlan) -> UnitResult:
-    begun = time.monotonic()
-    try:
-        outcome = kernel.run(unit.steps)
-    except BaseException:
-        # Interrupted (Ctrl-C): what was done is not known, and taking back is safe for
-        # what was not: a deletion of what is not there succeeds.
-        take_back(kernel, unit.steps)
-        raise
-    if outcome.failed is None:
-        return UnitResult(
-            unit=unit.unit,
-            title=unit.title,
-            outcome="done",
-            steps=len(unit.steps),
-            seconds=time.monotonic() - begun,
-        )
-    done = [step for step, effect in zip(unit.steps, outcome.done, strict=True) if effect]
-    left = take_back(kernel, done)
-    return _failure(unit, outcome.failed, outcome.error, left, time.monotonic() - begun)
-
-
-def _failure(
-    unit: UnitPlan, failed: int, error: KernelError | None, left: tuple[str, ...], seconds: float
-) -> UnitResult:
-    reason = error or KernelError("kernel-refused", "the kernel gave no reason")
-    where = f"step {failed + 1} of {len(unit.steps)} ({line(unit.steps[failed])})"
-    sentence = f"{unit.title}: {where} failed: {reason.message}"
-    if left:
-        sentence += f"; {len(left)} of the steps before it could not be taken back, apply again or destroy"
-    return UnitResult(
-        unit=unit.unit,
-        title=unit.title,
-        outcome="undo-failed" if left else "undone",
-        steps=0,
-        seconds=seconds,
-        code="undo-failed" if left else reason.code,
-        error=sentence,
-        left=left,
-    )
-
-
-def undo_steps(done: Sequence[Step]) -> tuple[Step, ...]:
-    """The inverse of ``done``, in the order to run it."""
-    return tuple(back for step in reversed(done) for back in inverse(step) if _undoable(back))
-
-
-def take_back(kernel: Kernel, done: Sequence[Step]) -> tuple[str, ...]:
-    """Run the inverse of ``done``, backwards; a line for each step that failed at that."""
-    steps = undo_steps(done)
-    left: list[str] = []
-    while steps:
-        outcome = kernel.run(steps)
-        if outcome.failed is None:
-            break
-        reason = outcome.error.message if outcome.error is not None else "no reason given"
-        left.append(f"{line(steps[outcome.failed])}: {reason}")
-        # Independent steps of the failing one's batch may be done already.
-        steps = tuple(
-            step
-            for index, (step, effect) in enumerate(zip(steps, outcome.done, strict=True))
-            if not effect and index != outcome.failed
-        )
-    return tuple(left)
-
-
-def _undoable(step: Step) -> bool:
-    # A sysctl that was made came with its namespace or link and goes with it.
-    return not (isinstance(step, Run) or (isinstance(step, Delete) and isinstance(step.object, Sysctl)))
-
-
 def verify(kernel: Kernel, wanted: Wanted) -> Differences:
     """Look once more and say what differs from ``wanted``.
 
@@ -237,4 +159,4 @@ def verify(kernel: Kernel, wanted: Wanted) -> Differences:
 
 def differences(wanted: Wanted, observed: Observed) -> Differences:
     """What differs between the two."""
-    return Differences(plan=make_plan(wanted, observed), foreign=observed.foreign)
+    return Differences(plan=make_plan(frozen(wanted, observed), observed), foreign=observed.foreign)

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Final
 
-from deuteron.objects import Look, Sysctl, Veth, Wanted
+from msgspec.structs import replace
+
+from deuteron.compile.policy import FIP_GATEWAY, NDP_GATEWAY, Kind, link_sysctls, netns_sysctls
+from deuteron.objects import Delete, Look, Netns, Step, Sysctl, Veth, Wanted
 from deuteron.objects.base import HOST
 from deuteron.objects.ownership import may_be_ours
+from deuteron.reconcile import Plan
+
+#: The policy of a namespace, by the prefix of its name.
+_POLICY: Final[dict[str, Kind]] = {"qrouter-": "router", "snat-": "router", "fip-": "fip", "net-": "network"}
 
 
 def look_for(wanted: Wanted, *earlier: Wanted) -> Look:
@@ -29,3 +38,51 @@ def look_for(wanted: Wanted, *earlier: Wanted) -> Look:
             namespaces.update(need.name for need in unit.needs if need.kind == "netns")
     instances = frozenset(name for name in namespaces if name != HOST and not may_be_ours(name))
     return Look(namespaces=instances, sysctls={netns: tuple(paths) for netns, paths in sysctls.items()})
+
+
+def look_again(look: Look, plan: Plan, netns: Mapping[str, bool]) -> Look | None:
+    """The look that also sees what the plan would take along unseen.
+
+    A namespace that nobody has told us of (an apply without memory, a destroy without a state
+    directory) goes with parameters that no look read, and a pair into the namespace of an
+    instance that nobody has told us of with its addresses: an undo could not give them back.
+
+    Args:
+        look: the first one.
+        plan: what came of it.
+        netns: every name in the namespace directory, mapped to whether it is alive.
+
+    Returns:
+        ``None`` where the first look has seen all.
+    """
+    sysctls = dict(look.sysctls)
+    for unit in plan.units:
+        for step in unit.steps:
+            if isinstance(step, Delete) and isinstance(step.object, Netns):
+                name = step.object.name
+                if name not in look.sysctls:
+                    sysctls[name] = tuple(_policy_paths(name, step))
+    namespaces = look.namespaces
+    if any(_out_of_sight(step, look) for unit in plan.units for step in unit.steps):
+        # Which one it is a pair does not tell.
+        namespaces |= {name for name, alive in netns.items() if alive and not may_be_ours(name)}
+    more = replace(look, sysctls=sysctls, namespaces=namespaces)
+    return None if more == look else more
+
+
+def _out_of_sight(step: Step, look: Look) -> bool:
+    """Whether it removes a pair whose inner end is in a namespace that was not looked into."""
+    if not isinstance(step, Delete) or not isinstance(step.object, Veth):
+        return False
+    inner = step.object.peer_netns
+    return inner != HOST and not may_be_ours(inner) and inner not in look.namespaces
+
+
+def _policy_paths(netns: str, gone: Delete) -> Iterator[str]:
+    kind = next((kind for prefix, kind in _POLICY.items() if netns.startswith(prefix)), None)
+    if kind is not None:
+        yield from (one.path for one in netns_sysctls(kind, netns))
+    for thing in gone.contents:
+        if isinstance(thing, Veth) and thing.peer_netns == netns:
+            knobs = (*FIP_GATEWAY, *NDP_GATEWAY) if thing.peer_name.startswith(("fg-", "qg-")) else ()
+            yield from (one.path for one in link_sysctls(knobs, netns, thing.peer_name))

@@ -7,8 +7,8 @@ from typing import Final
 
 import msgspec
 
-from deuteron.apply.engine import Result
 from deuteron.apply.look import look_for
+from deuteron.apply.result import Result
 from deuteron.errors import KernelError
 from deuteron.kernel.protocol import Kernel
 from deuteron.objects import Create, Delete, KernelObject, Key, Observed, Run, Step, Update, Veth, Wanted

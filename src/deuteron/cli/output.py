@@ -8,6 +8,8 @@ from typing import Final
 import click
 import msgspec
 
+from deuteron.apply import Refusal
+
 _COLOURS: Final = {"+": "green", "~": "yellow", "-": "red", ">": "cyan"}
 
 
@@ -21,6 +23,12 @@ def notices(sentences: Iterable[str]) -> None:
     """What the reader should know about the input, on standard error."""
     for sentence in sentences:
         click.secho(f"note: {sentence}", fg="yellow", err=True)
+
+
+def refusals(refused: Iterable[Refusal]) -> None:
+    """Each unit that cannot be tried, on standard error."""
+    for one in refused:
+        click.echo(f"deuteron: {one.title} is refused: {one.error} [{one.code}]", err=True)
 
 
 def json(document: object) -> None:

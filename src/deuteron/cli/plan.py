@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from deuteron.apply.engine import prepare
+from deuteron.apply.isolate import Refusal
 from deuteron.cli import output
 from deuteron.cli.options import file_argument, input_options, state_dir_option
 from deuteron.cli.session import Request, earlier_wanted, known_allocations, known_state, read, real_kernel
@@ -64,7 +65,8 @@ def plan_command(
     """Show what apply would change on this host: + made, ~ changed, - destroyed.
 
     FILE is a topology file, or the JSON that a Neutron server answers to sync_routers.
-    Nothing is written. Exit status 3 where there is something to do.
+    Nothing is written. Exit status 3 where there is something to do, 1 where a unit
+    cannot be tried: it is told on standard error, and the plan is that of the others.
 
     --format shell prints a script instead, and ends with 0.
 
@@ -79,21 +81,28 @@ def plan_command(
     )
     output.notices(loaded.view.notices)
     wanted = compile_host(loaded.view)
-    plan = make_plan(wanted, EMPTY_HOST) if offline else _look_and_plan(loaded.view, wanted, state_dir)
+    plan, refused = (
+        (make_plan(wanted, EMPTY_HOST), ()) if offline else _look_and_plan(loaded.view, wanted, state_dir)
+    )
     if shell == "shell":
         click.echo(render_shell(plan), nl=False)
-        return
+        output.refusals(refused)
+        sys.exit(1 if refused else 0)
     if form == "json":
         click.echo(render_json(plan), nl=False)
-    else:
+    elif plan.units or not refused:
         output.lines(render_text(plan, verbose=verbose))
-    sys.exit(3 if plan.units else 0)
+    output.refusals(refused)
+    sys.exit(1 if refused else 3 if plan.units else 0)
 
 
-def _look_and_plan(view: HostView, wanted: Wanted, state_dir: Path | None) -> Plan:
+def _look_and_plan(
+    view: HostView, wanted: Wanted, state_dir: Path | None
+) -> tuple[Plan, tuple[Refusal, ...]]:
     try:
         with real_kernel() as kernel, known_state(state_dir) as state:
-            return prepare(kernel, wanted, *earlier_wanted(state, view))
+            prepared = prepare(kernel, wanted, *earlier_wanted(state, view))
+            return prepared.plan, prepared.refused
     except HostError as error:
         if error.code not in _CANNOT_LOOK:
             raise

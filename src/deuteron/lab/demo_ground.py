@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from deuteron.apply.destroy import NOTHING, destroy_plan
-from deuteron.apply.engine import apply_plan, prepare
+from deuteron.apply.engine import Prepared, apply_plan, prepare
 from deuteron.compile import compile_host
 from deuteron.errors import HostError
 from deuteron.inputs import Allocations, load
@@ -25,7 +25,6 @@ from deuteron.lab.proofs import Proof
 from deuteron.lab.scene import Scene
 from deuteron.lab.world import LinuxWorld, World
 from deuteron.objects import Look, Wanted
-from deuteron.reconcile import Plan
 
 Mode = Literal["packets", "simulated"]
 
@@ -68,8 +67,8 @@ class Machinery:
             "tables": kinds.count("nft_table"),
         }
 
-    def _run(self, plan: Plan, wanted: Wanted, start: float) -> Applied:
-        result = apply_plan(self._kernel, plan)
+    def _run(self, prepared: Prepared, wanted: Wanted, start: float) -> Applied:
+        result = apply_plan(self._kernel, prepared)
         if not result.ok:
             first = result.failed[0]
             raise HostError("demo-apply-failed", f"the demo could not be applied: {first.error}")

@@ -1,46 +1,30 @@
-"""What must hold before a plan may run; all of it is looked at, nothing is written."""
+"""What must hold before a unit may be tried; all of it is looked at, nothing is written."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
 
 from deuteron.errors import HostError
 from deuteron.objects import HOST, Bridge, KernelObject, Need, Netns, Observed, Tap, Veth, Wanted
 from deuteron.reconcile.delta import ends
 
-#: How many problems one sentence bears.
-_TOLD: Final = 5
 
-
-def check(wanted: Wanted, observed: Observed) -> tuple[HostError, ...]:
-    """The reasons not to begin; empty where there is none.
+def check(wanted: Wanted, observed: Observed) -> dict[str, tuple[HostError, ...]]:
+    """The reasons not to begin with a unit, by its name; units without one are not in it.
 
     Codes: ``no-such-bridge``, ``no-such-namespace``, ``dead-namespace``, ``foreign-name``.
     """
     ours = {
         end for obj in observed.objects.values() if isinstance(obj, Veth | Bridge | Tap) for end in ends(obj)
     }
-    found: dict[str, HostError] = {}
+    found: dict[str, tuple[HostError, ...]] = {}
     for unit in wanted.units:
-        problems = [_unmet(need, observed) for need in unit.needs]
+        unmet = (_unmet(need, observed) for need in unit.needs)
+        problems = [problem for problem in unmet if problem is not None]
         problems += _taken(unit.objects, unit.title, observed, ours)
-        found.update({problem.message: problem for problem in problems if problem is not None})
-    return tuple(found.values())
-
-
-def require(wanted: Wanted, observed: Observed) -> None:
-    """Refuse to begin where :func:`check` finds a reason.
-
-    Raises:
-        HostError: with the code of the first problem; the first five are told, the others counted.
-    """
-    problems = check(wanted, observed)
-    if problems:
-        told = [problem.message for problem in problems[:_TOLD]]
-        if more := len(problems) - len(told):
-            told.append(f"and {more} more like these")
-        raise HostError(problems[0].code, "; ".join(told))
+        if problems:
+            found[unit.name] = tuple({problem.message: problem for problem in problems}.values())
+    return found
 
 
 def _unmet(need: Need, observed: Observed) -> HostError | None:

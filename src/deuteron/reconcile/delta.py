@@ -54,11 +54,22 @@ def compare(wanted: Wanted, observed: Observed) -> Delta:
                 create[key] = obj
             elif old != obj:
                 update[key] = (old, obj)
+    _lo(observed, create, home)
     surplus = {key: have[key] for key in have.keys() - home.keys() if _removable(have[key])}
     position = {unit.name: index for index, unit in enumerate(wanted.units)}
     return Delta(
         create=create, update=update, surplus=surplus, home=home, owner=observed.owners, position=position
     )
+
+
+def _lo(observed: Observed, create: dict[Key, KernelObject], home: dict[Key, str]) -> None:
+    """``lo`` is up in a namespace of ours as it comes; somebody may have taken it down since."""
+    for name in observed.netns:
+        key = ("netns", name)
+        if key in home and key in observed.objects and ("up", name, "lo") not in observed.objects:
+            up = LinkUp(netns=name, dev="lo")
+            create[up.key] = up
+            home[up.key] = home[key]
 
 
 def _removable(obj: KernelObject) -> bool:

@@ -11,7 +11,7 @@ import msgspec
 from deuteron.objects import Create, Delete, Netns, Observed, Run, Step, Unit, Update, Wanted
 from deuteron.reconcile.delta import Delta, compare
 from deuteron.reconcile.flows import announcements, flushes
-from deuteron.reconcile.invariant import namespaces_of, refuse_used_namespaces
+from deuteron.reconcile.invariant import namespaces_in_use, namespaces_of
 from deuteron.reconcile.settle import settle
 
 #: Kinds of units in the order in which units that are no longer wanted are deleted.
@@ -70,7 +70,9 @@ def make_plan(wanted: Wanted, observed: Observed) -> Plan:
         InvariantError: a namespace would go while something wanted is in it.
     """
     delta = compare(wanted, observed)
-    refuse_used_namespaces(delta.surplus.values(), wanted)
+    if any(key[0] == "netns" for key in delta.surplus):
+        for error in namespaces_in_use(wanted, observed).values():
+            raise error
     work = settle(delta, wanted, observed)
     ends = flushes(delta, observed.objects)
     known = {unit.name: unit for unit in wanted.units}

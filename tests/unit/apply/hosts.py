@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from deuteron.apply.engine import Result, apply_plan, prepare
+from deuteron.apply.engine import Prepared, apply_plan, prepare
 from deuteron.apply.look import look_for
+from deuteron.apply.result import Result
 from deuteron.compile import compile_host
 from deuteron.domain import Binding, ExtraRoute
 from deuteron.kernel.fake import FakeKernel
 from deuteron.objects import KernelObject, Key, Wanted
-from deuteron.reconcile import Plan
 from tests.unit.compile.world import World, centralised, distributed
 
 Change = Callable[[World], None]
@@ -47,8 +47,8 @@ def seen(kernel: FakeKernel, *wanted: Wanted) -> dict[Key, KernelObject]:
     return kernel.observe(look_for(*wanted)).objects
 
 
-def steps_of(plan: Plan) -> int:
-    return sum(len(unit.steps) for unit in plan.units)
+def steps_of(prepared: Prepared) -> int:
+    return sum(len(unit.steps) for unit in prepared.plan.units)
 
 
 def empty() -> World:

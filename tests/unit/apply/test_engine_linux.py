@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deuteron.apply.destroy import destroy_plan
-from deuteron.apply.engine import apply_plan, prepare, verify
+from deuteron.apply.engine import Prepared, apply_plan, prepare, verify
 from deuteron.apply.look import look_for
 from deuteron.kernel.linux import LinuxKernel
 from deuteron.objects import KernelObject, Key, Wanted
@@ -28,7 +28,7 @@ def furnish(host: Host) -> None:
         host.make_netns(name)
 
 
-def carry_out(kernel: LinuxKernel, plan: Plan) -> None:
+def carry_out(kernel: LinuxKernel, plan: Prepared) -> None:
     result = apply_plan(kernel, plan)
     assert result.ok, result.failed
 
@@ -74,11 +74,11 @@ def test_the_script_of_a_change_does_what_apply_does(change: Change, tmp_path: P
             try:
                 for plan_of in (before, after):
                     plan = prepare(kernel, plan_of, before)
-                    run_script(plan, tmp_path) if by_script else carry_out(kernel, plan)
+                    run_script(plan.plan, tmp_path) if by_script else carry_out(kernel, plan)
                 found.append(seen(kernel, before, after))
                 assert verify(kernel, after).none
                 plan = destroy_plan(kernel, after)
-                run_script(plan, tmp_path) if by_script else carry_out(kernel, plan)
+                run_script(plan.plan, tmp_path) if by_script else carry_out(kernel, plan)
                 assert host.leaks() == []
             finally:
                 kernel.close()

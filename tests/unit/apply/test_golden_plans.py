@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from deuteron.apply.engine import apply_plan, prepare, undo_steps, verify
+from deuteron.apply.engine import apply_plan, prepare, verify
+from deuteron.apply.undo import undo_steps
 from deuteron.compile import compile_host
 from deuteron.inputs import load
 from deuteron.objects import Wanted
@@ -41,11 +42,13 @@ def test_plan_reads_as_written(folder: Path) -> None:
     kernel = fake_host()
     apply_plan(kernel, prepare(kernel, current))
     assert verify(kernel, current).none
-    plan = prepare(kernel, desired, current)
+    prepared = prepare(kernel, desired, current)
+    assert not prepared.refused
+    plan = prepared.plan
     texts = {"plan.txt": render_text(plan), "plan.sh": render_shell(plan), "undo.txt": render_undo(plan)}
     for name, text in texts.items():
         if os.environ.get("DEUTERON_WRITE_GOLDEN"):
             (folder / name).write_text(text)
         assert text == (folder / name).read_text(), f"{folder.name}/{name}"
-    assert apply_plan(kernel, plan).ok
+    assert apply_plan(kernel, prepared).ok
     assert verify(kernel, desired).none

@@ -21,7 +21,7 @@ def mismatches(kernel: FakeKernel, wanted: Wanted, *tampering: Create | Delete) 
     plan = prepare(kernel, wanted)
     result = apply_plan(kernel, plan)
     assert kernel.run(tampering).failed is None
-    return read_back(kernel, wanted, plan, result)
+    return read_back(kernel, wanted, plan.plan, result)
 
 
 def test_what_is_as_it_was_made_reads_back_without_a_word() -> None:
@@ -53,7 +53,7 @@ def test_a_unit_that_failed_is_not_read_back() -> None:
     kernel.fail("create address", EPERM)
     result = apply_plan(kernel, plan)
     assert not result.ok
-    assert read_back(kernel, wanted, plan, result) == ()
+    assert read_back(kernel, wanted, plan.plan, result) == ()
 
 
 def test_only_what_the_plan_touched_is_looked_at() -> None:

@@ -1,0 +1,120 @@
+"""One unit's attempt: its steps, and where one fails the verified way back."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from deuteron.apply.result import UnitResult
+from deuteron.apply.rollback import Objects, advance, touched
+from deuteron.apply.undo import restore, take_back
+from deuteron.errors import DeuteronError, KernelError
+from deuteron.kernel.protocol import Kernel, Outcome, namespaces_written
+from deuteron.objects import HOST, Observed, Step
+from deuteron.reconcile import UnitPlan
+from deuteron.reconcile.invariant import namespaces_of
+from deuteron.reconcile.render import line
+
+#: The codes of answers that do not tell whether the step was done.
+_UNKNOWN: Final = frozenset({"kernel-timeout", "netlink-timeout", "lock-timeout"})
+
+
+class Memory:
+    """What the kernel holds as far as this run knows: what was observed, and what the units did since.
+
+    One thread changes it; others may ask for what concerns a unit that runs, which no other changes.
+    """
+
+    def __init__(self, observed: Observed) -> None:
+        self._observed = observed
+        self._objects: Objects = dict(observed.objects)
+        self.foreign = observed.foreign
+
+    def done(self, unit: UnitPlan) -> None:
+        """All steps of the unit have had their effect."""
+        advance(self._objects, unit.steps)
+
+    def before(self, unit: UnitPlan) -> Objects:
+        """What its steps touch, and what it has in the namespaces that they write to, as before them."""
+        places = {HOST, *namespaces_written(unit.steps)}
+        own = {key for key, owner in self._observed.owners.items() if owner == unit.unit}
+        found = {key: self._objects[key] for key in own | touched(unit.steps) if key in self._objects}
+        return {key: thing for key, thing in found.items() if places.issuperset(namespaces_of(thing))}
+
+
+def attempt(kernel: Kernel, unit: UnitPlan, memory: Memory) -> UnitResult:
+    """Run the unit's steps; all of them are done afterwards, or none."""
+    begun = time.monotonic()
+    outcome = _run(kernel, unit, memory)
+    if outcome.failed is None and outcome.error is None:
+        return UnitResult(
+            unit=unit.unit,
+            title=unit.title,
+            outcome="done",
+            steps=len(unit.steps),
+            seconds=time.monotonic() - begun,
+        )
+    left = _go_back(kernel, unit, memory, _affected(unit, outcome))
+    return _failure(unit, outcome, left, time.monotonic() - begun)
+
+
+def failed_before(unit: UnitPlan, error: DeuteronError) -> UnitResult:
+    """The result of a unit whose first step was not reached."""
+    return _failure(unit, Outcome(done=(), error=_as_kernel_error(error)), (), 0.0)
+
+
+def _run(kernel: Kernel, unit: UnitPlan, memory: Memory) -> Outcome:
+    try:
+        return kernel.run(unit.steps)
+    except DeuteronError as error:
+        # Nothing is known of what was done: taking back is safe for what was not.
+        return Outcome(done=(True,) * len(unit.steps), error=_as_kernel_error(error))
+    except BaseException:  # interrupted (Ctrl-C); the same
+        _go_back(kernel, unit, memory, unit.steps)
+        raise
+
+
+def _as_kernel_error(error: DeuteronError) -> KernelError:
+    return error if isinstance(error, KernelError) else KernelError(error.code, error.message)
+
+
+def _affected(unit: UnitPlan, outcome: Outcome) -> tuple[Step, ...]:
+    """The steps that may have had an effect: the done ones, and one whose answer was lost."""
+    error = outcome.error
+    unknown = error is not None and (error.code in _UNKNOWN or error.errno == errno.ETIMEDOUT)
+    return tuple(
+        step
+        for index, (step, effect) in enumerate(zip(unit.steps, outcome.done, strict=True))
+        if effect or (unknown and index == outcome.failed)
+    )
+
+
+def _go_back(kernel: Kernel, unit: UnitPlan, memory: Memory, steps: Sequence[Step]) -> tuple[str, ...]:
+    # What could not be taken back step by step is told only if it then still differs.
+    take_back(kernel, steps)
+    return restore(kernel, unit.unit, memory.before(unit), unit.steps, foreign=memory.foreign)
+
+
+def _failure(unit: UnitPlan, outcome: Outcome, left: tuple[str, ...], seconds: float) -> UnitResult:
+    reason = outcome.error or KernelError("kernel-refused", "the kernel gave no reason")
+    where = (
+        "it"
+        if outcome.failed is None
+        else f"step {outcome.failed + 1} of {len(unit.steps)} ({line(unit.steps[outcome.failed])})"
+    )
+    sentence = f"{unit.title}: {where} failed: {reason.message}"
+    if left:
+        many = f"{len(left)} thing{'s' * (len(left) != 1)}"
+        sentence += f"; {many} could not be brought back to what it was, apply again or destroy"
+    return UnitResult(
+        unit=unit.unit,
+        title=unit.title,
+        outcome="undo-failed" if left else "undone",
+        steps=0,
+        seconds=seconds,
+        code="undo-failed" if left else reason.code,
+        error=sentence,
+        left=left,
+    )
