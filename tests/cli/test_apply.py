@@ -173,7 +173,11 @@ def test_an_interrupted_apply_leaves_no_half_unit(number: signal.Signals, site: 
         _, err = child.communicate(timeout=60)
     assert child.returncode == 130, err
     # On a line of its own: a terminal has just drawn ^C.
-    assert err == "\ndeuteron: interrupted; a unit in progress was taken back [interrupted]\n"
+    sentence = (
+        "interrupted; the unit in progress was taken back; finish the change (deuteron recover)"
+        " or go back to what was before it (deuteron recover --back)"
+    )
+    assert err == f"\ndeuteron: {sentence} [interrupted]\n"
     left = units(site, topology)
     assert 0 < len(left) < len(wanted)
     # Whatever is still to do is to be done from the beginning: each unit is there whole, or not at all.

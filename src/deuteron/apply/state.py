@@ -1,56 +1,51 @@
-"""The state directory: what was committed, in one SQLite database, and the lock of whoever applies.
+"""The state directory: what was committed, what is being changed, what could not be done, and who did it.
 
-The database holds the desired state, where it came from and when, and the allocations
-that must stay the same between runs.  It is written in one transaction before the first
-kernel write.  What is in the kernel is never taken from here: that is looked at.
+What a change is about to do is on the disk before its first write to the kernel (:meth:`State.begin`), what
+became of it after the last one (:meth:`State.finish`)::
+
+    committed --begin--> committed + pending + intents --finish--> committed (= what was pending)
+                                                       --abandon-> committed (as before)
+
+What is in the kernel is never taken from here: that is looked at.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import sqlite3
-import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 import msgspec
 
+from deuteron.apply import journal, ledger
+from deuteron.apply.database import SCHEMA_VERSION, Database, readable
+from deuteron.apply.history import Record
+from deuteron.apply.journal import Intent, Target
+from deuteron.apply.quarantine import Quarantined
+from deuteron.apply.result import Result
 from deuteron.domain import HostView
+from deuteron.edge import crossing
 from deuteron.errors import HostError
-from deuteron.inputs.allocate import Allocation, Allocations
+from deuteron.inputs.allocate import Allocations
 from deuteron.kernel.linux.memory import Ruleset
+from deuteron.locks import Rank, held
+from deuteron.reconcile import UnitPlan
 
-#: ``user_version`` of the database.
-SCHEMA_VERSION: Final = 1
+__all__ = ["SCHEMA_VERSION", "Clock", "Committed", "State", "default_state_dir", "utc_now"]
 
-_SCHEMA: Final = """
-BEGIN IMMEDIATE;
-CREATE TABLE committed (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    view BLOB NOT NULL,
-    source TEXT NOT NULL,
-    at TEXT NOT NULL
-) STRICT;
-CREATE TABLE allocation (
-    kind TEXT NOT NULL,
-    scope TEXT NOT NULL,
-    key TEXT NOT NULL,
-    value TEXT NOT NULL,
-    PRIMARY KEY (kind, scope, key),
-    UNIQUE (kind, scope, value)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE ruleset (
-    netns TEXT PRIMARY KEY,
-    content BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
-PRAGMA user_version = 1;
-COMMIT;
-"""
+#: What time it is, UTC.
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The time of this host's clock."""
+    return datetime.now(UTC)
 
 
 class Committed(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,94 +76,196 @@ class State:
 
     Args:
         path: the directory.
+        clock: what time it is.
+        random: for the spread of waits.
 
     Raises:
         HostError: ``state-unusable``, ``state-permissions``, ``state-corrupt`` or ``state-newer``.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, clock: Clock = utc_now, random: Random | None = None) -> None:
         self.path = path
+        self.clock = clock
+        self._random = random or Random()  # noqa: S311 -- it spreads waits, it keeps no secret
         self._file = path / "state.sqlite"
-        with _readable(self._file):
-            _make_directory(path)
-            # Made by us, so that the mode is right from the first moment; SQLite's
-            # journal files take it over.
-            os.close(os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            self._database = sqlite3.connect(self._file, isolation_level=None)
-            try:
-                self._open()
-            except BaseException:
-                self._database.close()
-                raise
+        self._kept: dict[str, Ruleset] | None = None
+        self._database = Database(self._file)
+        self._documents = ledger.Documents(self._database)
+        self._allocated: Allocations | None = None
 
-    def _open(self) -> None:
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = FULL")
-        (version,) = self._database.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION:
-            raise HostError(
-                "state-newer",
-                f"{self._file} was written by a newer version of deuteron (schema {version}, this one knows"
-                f" {SCHEMA_VERSION}); use that version, or another --state-dir",
-            )
-        if version == 0:
-            self._database.executescript(_SCHEMA)
+    @property
+    def id(self) -> str:
+        """Of this directory: chosen at random when it was made, and never changed.
 
-    def commit(self, view: HostView, source: str, allocations: Allocations | None = None) -> None:
-        """Write the desired state and its allocations, in one transaction, to the disk.
+        Raises:
+            HostError: it cannot be read.
+        """
+        with readable(self._file):
+            for key, value in self._database.rows("meta"):
+                if key == "id":
+                    return str(value)
+            raise ValueError("its id is missing")
+
+    def begin(self, target: Target, units: Iterable[UnitPlan], *, keep: Iterable[Intent] = ()) -> None:
+        """Write down what is about to be done; on the disk when it returns.
+
+        Nothing is written where no unit is to be changed.
 
         Args:
-            view: what is about to be applied.
+            target: where the change is going.
+            units: what is to be done, unit by unit.
+            keep: intents of before whose units could not be made whole.
+
+        Raises:
+            HostError: the disk or the database refuses; the kernel is not to be touched then.
+        """
+        intents = [Intent(unit=one.unit, title=one.title, steps=one.steps) for one in units]
+        if not intents:
+            return
+        rows = [(n, one.unit, journal.encode(one)) for n, one in enumerate([*keep, *intents])]
+        database = self._database
+        with database.transaction():
+            view = self._documents.keep(target.view)
+            allocations = self._documents.keep(target.allocations)
+            at = target.at.isoformat()
+            database.put("pending", [(1, target.verb, view, target.source, at, allocations)])
+            database.drop("intent")
+            database.put("intent", rows)
+            self._documents.sweep()
+
+    def pending(self) -> Target | None:
+        """The change that was begun and not finished, or ``None``.
+
+        Raises:
+            HostError: it cannot be read.
+        """
+        with readable(self._file):
+            for row in self._database.rows("pending"):
+                _id, verb, view, source, at, allocations = map(str, row)
+                wanted = view != ledger.NO_DOCUMENT
+                return Target(
+                    verb="apply" if verb == "apply" else "destroy",
+                    view=self._documents.get(view, HostView) if wanted else None,
+                    source=source,
+                    at=datetime.fromisoformat(at),
+                    allocations=self._documents.get(allocations, Allocations),
+                )
+        return None
+
+    def intents(self) -> tuple[Intent, ...]:
+        """What was about to be done and is not known to be done or taken back, in its order.
+
+        Raises:
+            HostError: it cannot be read.
+        """
+        with readable(self._file):
+            rows = self._database.rows("intent")
+            return tuple(journal.decode(ledger.blob(content)) for _position, _unit, content in rows)
+
+    def finish(
+        self,
+        target: Target,
+        result: Result,
+        rulesets: Iterable[Ruleset] | None = None,
+        *,
+        wanted: Collection[str] | None = None,
+        whole: bool = True,
+        unwhole: Collection[str] = (),
+    ) -> None:
+        """Write down what became of a change, in one transaction.
+
+        The target is what is committed now; for ``destroy`` nothing is, unless something is left.
+        The intent of a unit that could not be taken back stays: it tells what to look for.
+
+        Args:
+            target: where it went.
+            result: what became of each unit.
+            rulesets: what the last look has found, see :meth:`remember`; ``None``: those of before stay.
+            wanted: the names of all units that are wanted now; ``None`` where that is not known.
+            whole: the plan was for the whole host: a unit that has not failed in it is as wanted.
+            unwhole: units that recovery could not make whole; done, they are.
+
+        Raises:
+            HostError: ``not-recorded``, the disk or the database refuses: the kernel is as it was
+                made, and the journal stays for the next start to find that out.
+        """
+        try:
+            with self._database.transaction():
+                self._finish(target, result, wanted, whole=whole)
+                self._close_journal(_still_unwhole(result, unwhole))
+                if rulesets is not None:
+                    self._remember(rulesets)
+        except HostError as error:
+            raise HostError(
+                "not-recorded",
+                f"the host is changed, but that could not be written down: {error.message};"
+                " when that is mended, finish it: deuteron recover",
+            ) from error
+        self._allocated = target.allocations if target.view is not None else None
+
+    def _finish(self, target: Target, result: Result, wanted: Collection[str] | None, *, whole: bool) -> None:
+        database, now = self._database, self.clock()
+        if target.view is not None:
+            view = self._documents.keep(target.view)
+            database.put("committed", [(1, view, target.source, target.at.isoformat())])
+            self._allocate(target.allocations)
+        elif result.ok:
+            database.drop("committed")
+            self._allocate(Allocations())
+            database.drop("history")
+        ledger.judge(database, result.units, now, self._random, wanted=wanted, whole=whole)
+        ledger.chronicle(database, target, result.units, now, wanted=wanted)
+
+    def _allocate(self, allocations: Allocations) -> None:
+        """Write down what has been given, where that is not known to be there already."""
+        if allocations is not self._allocated:
+            self._allocated = None
+            ledger.allocate(self._database, allocations.entries)
+
+    def abandon(self) -> None:
+        """Forget the pending change, of which nothing is in the kernel; what was committed stays.
+
+        Raises:
+            HostError: the disk or the database refuses.
+        """
+        with self._database.transaction():
+            self._close_journal(())
+
+    def commit(self, view: HostView, source: str, allocations: Allocations | None = None) -> None:
+        """Write down a desired state as the committed one, without a change.
+
+        Args:
+            view: what is wanted.
             source: where it came from.
             allocations: all of them; ``None`` leaves those that are there.
 
         Raises:
             HostError: the disk or the database refuses.
         """
-        at = datetime.now(UTC).isoformat()
-        with _readable(self._file), self._transaction() as database:
-            database.execute(
-                "INSERT OR REPLACE INTO committed (id, view, source, at) VALUES (1, ?, ?, ?)",
-                (msgspec.json.encode(view), source, at),
-            )
+        database = self._database
+        with database.transaction():
+            name = self._documents.keep(view)
+            database.put("committed", [(1, name, source, self.clock().isoformat())])
             if allocations is not None:
-                database.execute("DELETE FROM allocation")
-                rows = [(one.kind, one.scope, one.key, one.value) for one in allocations.entries]
-                database.executemany(
-                    "INSERT INTO allocation (kind, scope, key, value) VALUES (?, ?, ?, ?)", rows
-                )
+                self._allocate(allocations)
+            self._documents.sweep()
 
-    def remember(self, rulesets: Iterable[Ruleset]) -> None:
-        """Keep what a look has found for the next process; it saves time and decides nothing.
+    def keep(self, allocations: Allocations) -> None:
+        """Write down allocations alone, as those of what will be applied next (``deuteron doctor --adopt``).
 
         Raises:
             HostError: the disk or the database refuses.
         """
-        rows = [(one.netns, msgspec.msgpack.encode(one)) for one in rulesets]
-        with _readable(self._file), self._transaction() as database:
-            database.execute("DELETE FROM ruleset")
-            database.executemany("INSERT INTO ruleset (netns, content) VALUES (?, ?)", rows)
-
-    def rulesets(self) -> list[Ruleset]:
-        """What was kept; empty where it cannot be read any more.
-
-        Raises:
-            HostError: the database cannot be read.
-        """
-        with _readable(self._file):
-            rows = self._database.execute("SELECT content FROM ruleset").fetchall()
-        decoder = msgspec.msgpack.Decoder(Ruleset)
-        try:
-            return [decoder.decode(content) for (content,) in rows]
-        except msgspec.DecodeError:
-            return []  # of another version: it is only listed anew
+        with self._database.transaction():
+            self._allocate(allocations)
 
     def clear(self) -> None:
-        """Forget the desired state and the allocations: nothing is wanted any more."""
-        with _readable(self._file), self._transaction() as database:
-            database.execute("DELETE FROM ruleset")
-            database.execute("DELETE FROM committed")
-            database.execute("DELETE FROM allocation")
+        """Forget the desired state, the allocations and all that was noted: nothing is wanted any more."""
+        with self._database.transaction():
+            for table in ("ruleset", "committed", "quarantine", "history", "allocation"):
+                self._database.drop(table)
+            self._close_journal(())
+        self._kept = self._allocated = None
 
     def committed(self) -> HostView | None:
         """The desired state that was last applied, or ``None``."""
@@ -181,25 +278,91 @@ class State:
         Raises:
             HostError: it cannot be read.
         """
-        with _readable(self._file):
-            row = self._database.execute("SELECT view, source, at FROM committed").fetchone()
-            if row is None:
-                return None
-            view = msgspec.json.decode(row[0], type=HostView)
-            return Committed(view=view, source=row[1], at=datetime.fromisoformat(row[2]))
+        with readable(self._file):
+            for row in self._database.rows("committed"):
+                _id, view, source, at = map(str, row)
+                return Committed(
+                    view=self._documents.get(view, HostView),
+                    source=source,
+                    at=datetime.fromisoformat(at),
+                )
+        return None
 
     def allocations(self) -> Allocations:
-        """What has been allocated, sorted.
+        """What has been allocated, sorted: by the change that is pending, else by what was committed.
 
         Raises:
             HostError: it cannot be read.
         """
-        with _readable(self._file):
-            rows = self._database.execute("SELECT kind, scope, key, value FROM allocation").fetchall()
-        entries = (
-            Allocation(kind=kind, scope=scope, key=key, value=value) for kind, scope, key, value in rows
-        )
-        return Allocations(entries=tuple(sorted(entries)))
+        pending = self.pending()
+        if pending is not None and pending.view is not None:
+            return pending.allocations
+        return self.committed_allocations()
+
+    def committed_allocations(self) -> Allocations:
+        """What the committed state has been given, whatever is pending; sorted.
+
+        Raises:
+            HostError: it cannot be read.
+        """
+        with readable(self._file):
+            return Allocations(entries=tuple(sorted(ledger.allocated(self._database))))
+
+    def quarantine(self) -> tuple[Quarantined, ...]:
+        """The units that are not as wanted since they could not be made so, sorted by name.
+
+        Raises:
+            HostError: it cannot be read.
+        """
+        with readable(self._file):
+            return tuple(ledger.quarantined(self._database).values())
+
+    def history(self) -> dict[str, Record]:
+        """By unit, who put it there and when.
+
+        Raises:
+            HostError: it cannot be read.
+        """
+        with readable(self._file):
+            return ledger.records(self._database)
+
+    def rulesets(self) -> list[Ruleset]:
+        """What was kept; empty where it is of another version, and only to be listed anew.
+
+        Raises:
+            HostError: the database cannot be read.
+        """
+        rows = self._database.rows("ruleset")
+        decoder = msgspec.msgpack.Decoder(Ruleset)
+        try:
+            with readable(self._file):
+                contents = [ledger.blob(content) for _netns, content in rows]
+            found = [decoder.decode(content) for content in contents]
+        except msgspec.DecodeError:
+            return []
+        self._kept = {one.netns: one for one in found}
+        return found
+
+    def remember(self, rulesets: Iterable[Ruleset]) -> None:
+        """Keep what a look has found for the next process; it saves time and decides nothing.
+
+        Raises:
+            HostError: the disk or the database refuses.
+        """
+        with self._database.transaction():
+            self._remember(rulesets)
+
+    def _remember(self, rulesets: Iterable[Ruleset]) -> None:
+        found = tuple(rulesets)
+        # Until the transaction is known to be on the disk, nobody knows what is there.
+        kept, self._kept = self._kept, None
+        ledger.remember(self._database, found, kept)
+
+    def _close_journal(self, kept: Collection[str]) -> None:
+        self._database.drop("pending")
+        gone = [(n,) for n, unit, _content in self._database.rows("intent") if unit not in kept]
+        self._database.drop("intent", gone)
+        self._documents.sweep()
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -208,29 +371,8 @@ class State:
         Raises:
             HostError: ``state-locked`` where another one holds it.
         """
-        file = self.path / "lock"
-        with _readable(file):
-            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        with closing(os.fdopen(descriptor)):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise HostError(
-                    "state-locked",
-                    f"another deuteron is applying with the state directory {self.path};"
-                    " wait for it to end, or use another --state-dir",
-                ) from None
+        with lock_directory(self.path):
             yield
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._database
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
 
     def close(self) -> None:
         """Close the database."""
@@ -245,35 +387,37 @@ class State:
         self.close()
 
 
-def _make_directory(path: Path) -> None:
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = path.stat()
-    if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise HostError(
-            "state-permissions",
-            f"the state directory {path} belongs to another user or can be written by others;"
-            f" mend it: chown {os.geteuid()} {path} && chmod 700 {path}",
-        )
+def _still_unwhole(result: Result, unwhole: Collection[str]) -> set[str]:
+    """The units whose intents are still needed, to tell what they left."""
+    done = {one.unit for one in result.units if one.outcome == "done"}
+    failed = {one.unit for one in result.units if one.outcome == "undo-failed"}
+    return failed | set(unwhole) - done
 
 
 @contextmanager
-def _readable(file: Path) -> Iterator[None]:
-    """Turn what the disk and SQLite have to say into an error that can be acted on."""
+def lock_directory(path: Path) -> Iterator[None]:
+    """:meth:`State.locked` of a directory whose database may be damaged.
+
+    Raises:
+        HostError: ``state-locked`` where another process holds it.
+    """
+    file = path / "lock"
+    with readable(file), crossing("file.open"):
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with closing(os.fdopen(descriptor)):
+        with readable(file), _busy(path), crossing("lock.take"):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with held(Rank.STATE, str(path)):
+            yield
+
+
+@contextmanager
+def _busy(path: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
+    except BlockingIOError:
         raise HostError(
-            "state-unusable", f"{error.filename or file}: {error.strerror}; use another --state-dir"
-        ) from error
-    except sqlite3.IntegrityError as error:
-        raise HostError(
-            "state-conflict", f"{file}: two owners of one allocation ({error}); nothing was written"
-        ) from error
-    except sqlite3.OperationalError as error:
-        raise HostError("state-unusable", f"{file}: {error}; mend it, or use another --state-dir") from error
-    except (sqlite3.DatabaseError, msgspec.DecodeError, ValueError) as error:
-        raise HostError(
-            "state-corrupt",
-            f"{file} is damaged ({error}); move it away and apply again:"
-            " what is in the kernel is known by its marks, not from this file",
-        ) from error
+            "state-locked",
+            f"another deuteron is applying with the state directory {path};"
+            " wait for it to end, or use another --state-dir",
+        ) from None

@@ -3,51 +3,96 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
-from deuteron.apply.engine import prepare
-from deuteron.apply.read_back import read_back, refuse
+from deuteron.apply.change import forward
+from deuteron.apply.journal import Target
+from deuteron.apply.state import State
 from deuteron.cli import output as out
-from deuteron.cli.options import file_argument, input_options, output_option, state_dir_option
+from deuteron.cli.options import (
+    input_options,
+    optional_file_argument,
+    output_option,
+    parallel_option,
+    state_dir_option,
+)
 from deuteron.cli.progress import run_with_progress
-from deuteron.cli.session import Request, earlier_wanted, kernel_and_state, read
-from deuteron.compile import compile_host
+from deuteron.cli.session import Request, nothing_applied, opened, read
+from deuteron.cli.watch import apply_and_watch, watch_options
 
 
 @click.command("apply")
-@file_argument
+@optional_file_argument
 @input_options
 @state_dir_option
+@parallel_option
+@watch_options
 @output_option
 def apply_command(
-    file: Path,
+    file: Path | None,
     host: str | None,
     external_bridges: tuple[str, ...],
     state_dir: Path | None,
+    parallel: int,
+    watch: bool,
+    interval: float,
     output: str,
 ) -> None:
     """Make this host as FILE says, unit by unit, each a transaction.
 
     FILE is a topology file, or the JSON that a Neutron server answers to sync_routers.
+    Without FILE what was applied last is made again (after a reboot), or a change that
+    was interrupted is finished.
+
     A unit that fails is taken back and named; the others go on. Applying the same file
     again writes nothing.
 
     \b
     deuteron apply examples/one-host.yaml
     deuteron apply sync_routers.json --host compute1 --external-bridge br-ex
+    deuteron apply
+    deuteron apply --watch examples/one-host.yaml
     """
-    request = Request(file=file, host=host, external_bridges=external_bridges)
-    with kernel_and_state(state_dir) as (kernel, state):
-        loaded = read(request, state.allocations())
-        out.notices(loaded.view.notices)
-        wanted = compile_host(loaded.view)
-        plan = prepare(kernel, wanted, *earlier_wanted(state, loaded.view))
-        state.commit(loaded.view, str(file.resolve()), loaded.allocations)
-        result = run_with_progress(kernel, plan, form=output, verb="Applied")
-        mismatches = read_back(kernel, wanted, plan, result)
-        state.remember(kernel.rulesets())
-        kernel.drain()
-    refuse(mismatches)
-    sys.exit(0 if result.ok else 1)
+    if file is None and (host is not None or external_bridges):
+        raise click.UsageError("--host and --external-bridge are about a FILE, and none is named")
+    request = None if file is None else Request(file=file, host=host, external_bridges=external_bridges)
+    with opened(state_dir, parallel) as session:
+        target = known_target(session.state) if request is None else asked_target(request, session.state)
+        if watch:
+            again = None if request is None else partial(asked_target, request, session.state)
+            apply_and_watch(session, target, again, file, interval=interval, form=output)
+            return
+        ok = run_with_progress(session, target, form=output)
+    sys.exit(0 if ok else 1)
+
+
+def asked_target(request: Request, state: State) -> Target:
+    """Where a file says to go; what the reader should know of it is told.
+
+    Raises:
+        InputError: the file is not acceptable.
+    """
+    loaded = read(request, state.allocations())
+    out.notices(loaded.view.notices)
+    return Target(
+        verb="apply",
+        view=loaded.view,
+        source=str(request.file.resolve()),
+        at=state.clock(),
+        allocations=loaded.allocations,
+    )
+
+
+def known_target(state: State) -> Target:
+    """Where the state directory says to go.
+
+    Raises:
+        HostError: ``nothing-applied``.
+    """
+    target = forward(state)
+    if target is None:
+        raise nothing_applied(state.path)
+    return target

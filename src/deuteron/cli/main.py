@@ -9,11 +9,15 @@ from importlib.metadata import version
 
 import click
 
+from deuteron.apply.change import Interrupted
 from deuteron.cli.apply import apply_command
 from deuteron.cli.demo import demo
 from deuteron.cli.destroy import destroy_command
+from deuteron.cli.doctor import doctor_command
 from deuteron.cli.plan import plan_command
+from deuteron.cli.recover import recover_command
 from deuteron.cli.show import show_command
+from deuteron.cli.status import status_command
 from deuteron.cli.verify import verify_command
 from deuteron.errors import DeuteronError, InputError
 
@@ -30,19 +34,40 @@ def cli() -> None:
     See what a topology file would do, then do it:
       deuteron plan examples/one-host.yaml
       deuteron apply examples/one-host.yaml
+    \b
+    After a reboot make it again; after a crash finish what was interrupted, or go back:
+      deuteron apply
+      deuteron recover [--back]
+    \b
+    See how the host is, and what is not as it should be; mend it:
+      deuteron status
+      deuteron doctor [--repair]
 
-    Exit status: 0 done, 1 failed, 2 bad usage or input, 3 differences found (plan, verify).
+    Exit status: 0 done, 1 failed, 2 bad usage or input, 3 differences found (plan, verify,
+    doctor, status).
 
     \b
     With -o json every verb prints one document on standard output:
       plan, destroy --dry-run  version, units (with their steps), tally
-      apply, destroy           version, ok, seconds, units (with their outcome)
+      apply, destroy, recover  version, ok, seconds, units (with their outcome)
       verify                   version, units, tally, foreign
       show                     version, host, differing
+      status                   version, healthy, committed, pending, units, quarantined
+      doctor                   version, healthy, findings, tally; with --repair also remaining
     """
 
 
-for command in (demo, plan_command, apply_command, show_command, verify_command, destroy_command):
+for command in (
+    demo,
+    plan_command,
+    apply_command,
+    recover_command,
+    show_command,
+    verify_command,
+    status_command,
+    doctor_command,
+    destroy_command,
+):
     cli.add_command(command)
 
 
@@ -69,6 +94,16 @@ def usage_error(refused: click.ClickException) -> InputError:
     return InputError("bad-usage", f"{problem}; `{command} --help` lists what there is")
 
 
+def interrupted(stopped: BaseException) -> str:
+    """What Ctrl-C has left, and how to go on."""
+    if isinstance(stopped.__cause__ or stopped, Interrupted):
+        return (
+            "interrupted; the unit in progress was taken back; finish the change (deuteron recover)"
+            " or go back to what was before it (deuteron recover --back)"
+        )
+    return "interrupted; nothing was being changed"
+
+
 def main() -> None:
     """Run the command line and turn every error into a sentence and an exit status."""
     spare_the_collector()
@@ -81,8 +116,8 @@ def main() -> None:
         error = usage_error(refused)
         report(error.message, error.code)
         sys.exit(error.exit_status)
-    except (click.Abort, KeyboardInterrupt):
-        report("interrupted; a unit in progress was taken back", "interrupted")
+    except (click.Abort, KeyboardInterrupt) as stopped:
+        report(interrupted(stopped), "interrupted")
         sys.exit(130)
     except DeuteronError as error:
         report(error.message, error.code)

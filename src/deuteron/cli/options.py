@@ -52,3 +52,13 @@ state_dir_option = click.option(
     envvar="DEUTERON_STATE_DIR",
     help="Where the committed state is kept (default /var/lib/deuteron, or the user's state directory).",
 )
+
+parallel_option = click.option(
+    "-p",
+    "--parallel",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="How many workers make units at the same time; the outcome is the same.",
+)

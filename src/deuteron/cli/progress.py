@@ -12,13 +12,20 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from deuteron.apply import Result, UnitResult, apply_plan
+from deuteron.apply import Prepared, Result, UnitResult
+from deuteron.apply.change import wanted_of
+from deuteron.apply.journal import Target
+from deuteron.apply.read_back import refuse
+from deuteron.apply.recover import Recovered
 from deuteron.cli import output
-from deuteron.kernel.protocol import Kernel
+from deuteron.cli.session import Session
 from deuteron.reconcile import Plan, UnitPlan
 from deuteron.reconcile.render import NO_CHANGES
 
 _CROSS: Final = "✗"
+
+#: How the outcome's line begins.
+_DONE: Final = {"apply": "Applied", "destroy": "Destroyed"}
 
 
 class Bar:
@@ -49,29 +56,57 @@ class Bar:
         self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True, style=style)
 
 
-def run_with_progress(kernel: Kernel, plan: Plan, *, form: str, verb: str) -> Result:
-    """Run ``plan``; the bar goes to standard error, the outcome to standard output.
+def run_with_progress(session: Session, target: Target, *, form: str) -> bool:
+    """Bring the host to ``target``; the bar goes to standard error, the outcome to standard output.
 
     Args:
-        kernel: what to run it on.
-        plan: what to run.
+        session: what to run it on.
+        target: where to go.
         form: ``text`` or ``json``.
-        verb: how the outcome's line begins, ``Applied`` or ``Destroyed``.
+
+    Returns:
+        Whether every unit is done.
+
+    Raises:
+        KernelError: ``read-back-differs``, or a look was refused.
     """
     console = Console(file=sys.stderr)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    with bar as progress, _stopped_like_interrupted():
-        result = apply_plan(kernel, plan, Bar(progress, len(plan.units)))
+    wanted = wanted_of(target)
+    with bar as progress, stopped_like_interrupted():
+        changed = session.change(target, wanted, reporter=lambda prepared: _bar(progress, prepared))
+    _tell_recovered(changed.recovered)
+    result = changed.result
     if form == "json":
         output.json({"version": 1, "ok": result.ok, "seconds": result.seconds, "units": result.units})
     else:
-        click.echo(outcome(plan, result, verb))
-    return result
+        click.echo(outcome(changed.prepared.plan, result, _DONE[target.verb]))
+    session.drain()
+    refuse(changed.mismatches)
+    return result.ok
+
+
+def _bar(progress: Progress, prepared: Prepared) -> Bar:
+    return Bar(progress, len(prepared.plan.units) + len(prepared.refused))
+
+
+def _tell_recovered(recovered: Recovered) -> None:
+    """What an interrupted change had left half made, on standard error."""
+    half = [unit for unit in recovered.units if unit.found in ("restored", "left")]
+    sentences = [
+        f"{unit.title} was half made by an interrupted change; "
+        + ("it was taken back first" if unit.found == "restored" else "not all of it could be taken back")
+        for unit in half
+    ]
+    output.notices(sentences)
+    for unit in half:
+        for line in unit.left:
+            click.echo(f"    left: {line}", err=True)
 
 
 @contextmanager
-def _stopped_like_interrupted() -> Iterator[None]:
+def stopped_like_interrupted() -> Iterator[None]:
     """Let SIGTERM do what Ctrl-C does: a unit in progress is taken back before the process ends."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -82,14 +117,14 @@ def _stopped_like_interrupted() -> Iterator[None]:
 
 def outcome(plan: Plan, result: Result, verb: str) -> str:
     """The last line: what was done, and how long it took."""
-    if not plan.units:
+    if not result.units:
         return NO_CHANGES
     tally = plan.tally
-    done = len(plan.units) - len(result.failed)
+    done = len(result.units) - len(result.failed)
     units = f"{done} unit{'s' * (done != 1)}"
     line = f"{verb}: {tally.add} made, {tally.change} changed, {tally.destroy} destroyed in {units}"
     if result.failed:
-        line = f"{verb}: {done} of {len(plan.units)} units; {_failures(result)}"
+        line = f"{verb}: {done} of {len(result.units)} units; {_failures(result)}"
     return f"{line}, {result.seconds * 1000:.0f} ms."
 
 
@@ -98,6 +133,7 @@ def _failures(result: Result) -> str:
     parts = (
         (outcomes.count("undone"), "failed, all of it taken back"),
         (outcomes.count("undo-failed"), "failed, not all of it could be taken back"),
+        (outcomes.count("refused"), "refused"),
         (outcomes.count("skipped"), "not tried"),
     )
     return "; ".join(f"{count} {what}" for count, what in parts if count)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from deuteron.apply import State, default_state_dir
-from deuteron.compile import compile_host
+from deuteron.apply import Prepared, Reporter, State, default_state_dir
+from deuteron.apply.change import Changed, change, wanted_before
+from deuteron.apply.host import RUN_DIR, Claim, claim
+from deuteron.apply.journal import Target
+from deuteron.apply.result import Silent
 from deuteron.domain import HostView
 from deuteron.errors import HostError
 from deuteron.inputs import Loaded, load
@@ -61,20 +64,77 @@ def real_kernel() -> Iterator[LinuxKernel]:
         kernel.close()
 
 
+class Session(NamedTuple):
+    """All that a verb needs that writes: the kernel, the state directory and the host held for it.
+
+    Attributes:
+        kernels: one for each worker; the first one looks.
+    """
+
+    kernels: tuple[LinuxKernel, ...]
+    state: State
+    claim: Claim
+
+    def change(
+        self,
+        target: Target,
+        wanted: Wanted,
+        *,
+        reporter: Callable[[Prepared], Reporter] = lambda _prepared: Silent(),
+        planned: Callable[[], Prepared] | None = None,
+        whole: bool = True,
+    ) -> Changed:
+        """See :func:`deuteron.apply.change.change`.
+
+        The host is this state directory's from the first write, and nobody's when nothing is left.
+        """
+        changed = change(
+            self.kernels,
+            self.state,
+            target,
+            wanted,
+            reporter=reporter,
+            begun=self.claim.hold,
+            rulesets=self.kernels[0].rulesets,
+            planned=planned,
+            whole=whole,
+        )
+        if target.view is None and changed.result.ok and not self.state.intents():
+            self.claim.release()
+        return changed
+
+    def drain(self) -> None:
+        """Wait until every announcement has been repeated."""
+        for kernel in self.kernels:
+            kernel.drain()
+
+
 @contextmanager
-def kernel_and_state(state_dir: Path | None) -> Iterator[tuple[LinuxKernel, State]]:
-    """The kernel, and the state directory held against every other apply.
+def opened(state_dir: Path | None, parallel: int = 1, *, take_over: bool = False) -> Iterator[Session]:
+    """The kernel, the state directory held against every other apply, and the host likewise.
+
+    Args:
+        state_dir: the one that was named, if any.
+        parallel: how many workers.
+        take_over: make the host this directory's, whosever it was.
 
     Raises:
-        HostError: a privilege or a feature is missing, or the directory is in use or unusable.
+        HostError: a privilege or a feature is missing, the directory is in use or unusable
+            (``state-locked``, ...), or so is the host (``host-locked``, ``host-taken``).
     """
     probe.probe()
-    with State(state_path(state_dir)) as state, state.locked():
-        kernel = LinuxKernel(announcer=Announcer(repeats=ONE_SHOT_REPEATS), rulesets=state.rulesets())
-        try:
-            yield kernel, state
-        finally:
-            kernel.close()
+    with (
+        State(state_path(state_dir)) as state,
+        state.locked(),
+        claim(RUN_DIR, state.id, state.path, take_over=take_over) as held,
+        ExitStack() as stack,
+    ):
+        rulesets = state.rulesets()
+        kernels: list[LinuxKernel] = []
+        for _ in range(parallel):
+            kernels.append(LinuxKernel(announcer=Announcer(repeats=ONE_SHOT_REPEATS), rulesets=rulesets))
+            stack.callback(kernels[-1].close)
+        yield Session(tuple(kernels), state, held)
 
 
 def state_path(state_dir: Path | None) -> Path:
@@ -120,13 +180,17 @@ def committed_view(state_dir: Path | None) -> HostView:
     with known_state(state_dir) as state:
         view = None if state is None else state.committed()
     if view is None:
-        path = state_path(state_dir)
-        raise HostError(
-            "nothing-applied",
-            f"nothing has been applied with the state directory {path}; apply a file first"
-            " (deuteron apply FILE), or name another --state-dir",
-        )
+        raise nothing_applied(state_path(state_dir))
     return view
+
+
+def nothing_applied(path: Path) -> HostError:
+    """The error where something is asked of a state directory that knows of no apply."""
+    return HostError(
+        "nothing-applied",
+        f"nothing has been applied with the state directory {path}; apply a file first"
+        " (deuteron apply FILE), or name another --state-dir",
+    )
 
 
 def earlier_wanted(state: State | None, view: HostView | None = None) -> tuple[Wanted, ...]:
@@ -136,5 +200,4 @@ def earlier_wanted(state: State | None, view: HostView | None = None) -> tuple[W
         state: the state directory, ``None`` where there is none yet.
         view: what is wanted now; where it is what was wanted before there is nothing earlier to see.
     """
-    before = None if state is None else state.committed()
-    return () if before is None or before == view else (compile_host(before),)
+    return () if state is None else wanted_before(state, view)

@@ -84,10 +84,10 @@ def test_a_view_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with State(tmp_path) as state:
         state.commit(distributed().view(), "topology.yaml")
     with sqlite3.connect(tmp_path / "state.sqlite") as database:
-        database.execute("UPDATE committed SET view = x'7b'")
+        database.execute("UPDATE document SET content = x'7b'")
     database.close()
-    with State(tmp_path) as state, pytest.raises(HostError) as refused:
-        state.committed()
+    with pytest.raises(HostError, match="deuteron doctor --adopt") as refused:
+        State(tmp_path)
     assert refused.value.code == "state-corrupt"
 
 
@@ -112,7 +112,7 @@ def test_two_owners_of_one_value_are_refused_and_nothing_is_written(tmp_path: Pa
     with State(tmp_path) as state:
         state.commit(distributed().view(), "good.yaml", allocations("1", "2"))
     with sqlite3.connect(tmp_path / "state.sqlite") as database, pytest.raises(sqlite3.IntegrityError):
-        database.execute("INSERT INTO allocation VALUES ('leg', 'public', 'another', '1')")
+        database.execute("INSERT INTO allocation VALUES ('leg', 'public', 'another', '1', x'')")
     database.close()
 
 
