@@ -6,7 +6,7 @@ BIN := .venv/bin
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test test-kernel check bench bench-quick docs lock clean
+.PHONY: help setup setup-dev demo test test-kernel check faults bench bench-quick docs lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || grep '##' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ check: setup-dev  ## format, lint, types, layers, documents
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	@$(BIN)/python tools/check_tree.py
+
+faults: setup-dev  ## every call fails once, for every operation: what is left behind, as a table
+	@$(BIN)/python -m tests.faults
 
 bench: setup-dev  ## the figures of the README, measured here
 	@$(BIN)/python -m bench
