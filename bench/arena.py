@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -18,7 +19,8 @@ import msgspec
 
 from bench import views
 from deuteron.apply import State, look_for
-from deuteron.apply.engine import apply_plan, prepare
+from deuteron.apply.engine import Prepared, apply_plan, prepare
+from deuteron.apply.journal import Target
 from deuteron.compile import compile_host
 from deuteron.domain import HostView
 from deuteron.kernel.linux import LinuxKernel, sandbox
@@ -102,7 +104,7 @@ class Arena:
         self._jobs.put(job)
         return future.result()
 
-    def plan(self, wanted: Wanted) -> Plan:
+    def plan(self, wanted: Wanted) -> Prepared:
         """What is to do on this host."""
         return self.call(lambda: prepare(self.kernel, wanted))
 
@@ -126,6 +128,10 @@ class Arena:
                 return self.kernel
 
             return _apply(start, view)
+
+    def apply_recorded(self, view: HostView, folder: Path) -> tuple[float, float]:
+        """Make the host what ``view`` says with a journal in ``folder``: seconds in all, and its own."""
+        return self.call(lambda: _apply_recorded(self.kernel, view, folder))
 
     def close(self) -> None:
         """Let the host go; its namespaces vanish with their last name."""
@@ -153,9 +159,9 @@ def _apply(kernel_of: Callable[[], LinuxKernel], view: HostView) -> Applied:
     before = kernel.tally()
     wanted = compile_host(view)
     compiled = time.perf_counter()
-    plan = quiet(prepare(kernel, wanted))
+    prepared = quiet(prepare(kernel, wanted))
     planned = time.perf_counter()
-    result = apply_plan(kernel, plan)
+    result = apply_plan(kernel, prepared)
     done = time.perf_counter()
     if not result.ok:
         raise RuntimeError(f"the bench's host was not made: {result.failed[0].error}")
@@ -169,7 +175,7 @@ def _apply(kernel_of: Callable[[], LinuxKernel], view: HostView) -> Applied:
         observe=planned - compiled,
         run=done - planned,
         cpu=time.process_time() - cpu,
-        steps=sum(len(unit.steps) for unit in plan.units),
+        steps=sum(len(unit.steps) for unit in prepared.plan.units),
         messages=after.messages - before.messages,
         sends=after.sends - before.sends,
         transactions=after.transactions - before.transactions,
@@ -178,13 +184,31 @@ def _apply(kernel_of: Callable[[], LinuxKernel], view: HostView) -> Applied:
     )
 
 
-def quiet(plan: Plan) -> Plan:
-    """The plan without announcements: arping waits a second for each, which is not what is compared."""
+def _apply_recorded(kernel: LinuxKernel, view: HostView, folder: Path) -> tuple[float, float]:
+    target = Target(verb="apply", view=view, source="bench", at=datetime.now(UTC))
+    with State(folder) as state:
+        begun = time.perf_counter()
+        wanted = compile_host(view)
+        prepared = quiet(prepare(kernel, wanted))
+        planned = time.perf_counter()
+        state.begin(target, prepared.plan.units)
+        durable = time.perf_counter()
+        result = apply_plan(kernel, prepared)
+        done = time.perf_counter()
+        state.finish(target, result, wanted=frozenset(unit.name for unit in wanted.units))
+        finished = time.perf_counter()
+    if not result.ok:
+        raise RuntimeError(f"the bench's host was not made: {result.failed[0].error}")
+    return finished - begun, (durable - planned) + (finished - done)
+
+
+def quiet(prepared: Prepared) -> Prepared:
+    """The same without announcements: arping waits a second for each, which is not what is compared."""
     units = tuple(
         msgspec.structs.replace(unit, steps=tuple(step for step in unit.steps if not isinstance(step, Run)))
-        for unit in plan.units
+        for unit in prepared.plan.units
     )
-    return Plan(units=units)
+    return msgspec.structs.replace(prepared, plan=Plan(units=units))
 
 
 def rss() -> float:

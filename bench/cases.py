@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from bench import arena, datapath, shell, through_pyroute2, views
 from bench.arena import Applied, Arena, quiet, settle
-from deuteron.apply.engine import apply_plan, take_back
+from deuteron.apply.engine import Prepared, apply_plan
+from deuteron.apply.undo import take_back
 from deuteron.cli.main import spare_the_collector
 from deuteron.compile import compile_host
 from deuteron.domain import HostView
 from deuteron.kernel.linux.later import finish
-from deuteron.reconcile.plan import Plan
 
 Figures = dict[str, Any]
 
@@ -100,6 +102,27 @@ def _fresh(count: int) -> Applied:
     return applied
 
 
+def journal(count: int, rounds: int) -> Figures:
+    """The same routers with the journal and without, alternating; the journal on the disk of this tree."""
+    view = views.many_routers(count)
+    with_it: list[tuple[float, float]] = []
+    without: list[float] = []
+    for _ in range(rounds):
+        without.append(_fresh(count).total)
+        with Arena() as host, tempfile.TemporaryDirectory(dir=Path(__file__).parent / "results") as folder:
+            with_it.append(host.apply_recorded(view, Path(folder)))
+        settle()
+    mine, bare = _median([total for total, _ in with_it]), _median(without)
+    return {
+        "count": count,
+        "with_ms": mine / count * 1e3,
+        "without_ms": bare / count * 1e3,
+        "ratio": mine / bare,
+        "share": _median([part / (total - part) for total, part in with_it]),
+        "rounds": {"with": with_it, "without": without},
+    }
+
+
 def one_more(have: int, rounds: int) -> Figures:
     """One more floating IP on a host with none and on one with many, alternating; taken away each time."""
     with Arena() as empty, Arena() as full:
@@ -120,21 +143,21 @@ def one_more(have: int, rounds: int) -> Figures:
     }
 
 
-def _one_more_plan(host: Arena, count: int) -> Plan:
-    plan = quiet(host.plan(compile_host(views.many_floating_ips(count))))
-    if sum(len(unit.steps) for unit in plan.units) != _STEPS_OF_ONE:
+def _one_more_plan(host: Arena, count: int) -> Prepared:
+    prepared = quiet(host.plan(compile_host(views.many_floating_ips(count))))
+    if sum(len(unit.steps) for unit in prepared.plan.units) != _STEPS_OF_ONE:
         raise RuntimeError("one more floating IP is more than its route and its elements")
-    return plan
+    return prepared
 
 
-def _there_and_back(host: Arena, plan: Plan) -> float:
+def _there_and_back(host: Arena, prepared: Prepared) -> float:
     """Seconds from the call of apply to the last acknowledgement; then all is taken back."""
 
     def work() -> float:
         begun = time.perf_counter()
-        result = apply_plan(host.kernel, plan)
+        result = apply_plan(host.kernel, prepared)
         seconds = time.perf_counter() - begun
-        left = [line for unit in plan.units for line in take_back(host.kernel, unit.steps)]
+        left = [line for unit in prepared.plan.units for line in take_back(host.kernel, unit.steps)]
         finish()  # what the kernel frees after the removal would hold up the next addition
         if not result.ok or left:
             raise RuntimeError(f"one more floating IP failed: {result.failed or left}")
@@ -169,6 +192,7 @@ CASES: Final[dict[str, Callable[..., Figures]]] = {
     "floating_ips": floating_ips,
     "versus_shell": versus_shell,
     "versus_pyroute2": versus_pyroute2,
+    "journal": journal,
     "one_more": one_more,
     "packets": packets,
 }

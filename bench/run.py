@@ -33,6 +33,7 @@ def agenda(*, quick: bool) -> list[tuple[str, _MAPPING]]:
         *(("floating_ips", {"count": count}) for count in floating),
         ("versus_shell", {"count": routers[-1] if quick else 200, "rounds": 1 if quick else 3}),
         ("versus_pyroute2", {"count": 3 if quick else 10, "rounds": 1 if quick else 5}),
+        ("journal", {"count": routers[-1] if quick else 200, "rounds": 1 if quick else 5}),
         ("one_more", {"have": floating[-1], "rounds": 20 if quick else 60}),
         ("packets", {"have": floating[-1], "rounds": 1 if quick else 9, "seconds": 0.5 if quick else 1.0}),
     ]
@@ -140,6 +141,10 @@ def _rows(one: _MAPPING) -> Iterator[tuple[str, ...]]:
         case "versus_pyroute2":
             what = f"{one['count']} routers by apply, through pyroute2; ms each, kernel part"
             yield what, f"{one['deuteron_ms']:.1f}", f"{one['pyroute2_ms']:.1f}", f"{one['ratio']:.1f}x"
+        case "journal":
+            what = f"{one['count']} routers with the journal, without; ms each"
+            yield what, f"{one['with_ms']:.2f}", f"{one['without_ms']:.2f}", f"{one['ratio']:.2f}x"
+            yield "of it the journal, measured in the same apply", "", "", f"{one['share']:.1%}"
         case "one_more":
             what = f"one more floating IP on a host with 0, with {one['have']:,}; ms, kernel part"
             yield what, f"{one['empty_ms']:.2f}", f"{one['full_ms']:.2f}", f"{one['ratio']:.2f}x"
