@@ -6,7 +6,7 @@ BIN := .venv/bin
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test test-kernel check faults bench bench-quick docs lock clean
+.PHONY: help setup setup-dev demo test test-kernel check faults soak bench bench-quick docs lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || grep '##' $(MAKEFILE_LIST)
@@ -35,6 +35,16 @@ check: setup-dev  ## format, lint, types, layers, documents
 
 faults: setup-dev  ## every call fails once, for every operation: what is left behind, as a table
 	@$(BIN)/python -m tests.faults
+
+# KILLS, STEPS and SEED may be given: make soak KILLS=100000 SEED=7
+KILLS ?= 10000
+STEPS ?= 100000
+SEED ?= 1
+soak: setup-dev  ## the same for hours: a kill at every effect, random kills, a long simulation
+	@$(BIN)/python -m tests.faults
+	@DEUTERON_CRASH_EVERY=1 $(BIN)/python -m pytest -n $(JOBS) -q --timeout 7200 tests/crash/test_kill_each.py
+	@$(BIN)/python -m tests.crash --kills $(KILLS) --seed $(SEED)
+	@$(BIN)/python -m tests.simulation --steps $(STEPS) --seed $(SEED)
 
 bench: setup-dev  ## the figures of the README, measured here
 	@$(BIN)/python -m bench

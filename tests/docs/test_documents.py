@@ -75,7 +75,7 @@ def test_the_commands_of_a_session_run_and_print_what_is_shown(
         host.make_netns(name)
     tree = tmp_path / "deuteron"
     shutil.copytree(ROOT / "examples", tree / "examples")
-    shutil.copytree(ROOT / "tests" / "data", tree / "tests" / "data")
+    shutil.copytree(ROOT / "tests", tree / "tests", ignore=shutil.ignore_patterns("__pycache__"))
     binaries = Path(sys.executable).parent
     environment = {
         "PATH": f"{binaries}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
