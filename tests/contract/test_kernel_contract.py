@@ -9,7 +9,18 @@ import msgspec
 import pytest
 
 from deuteron.kernel.protocol import Kernel
-from deuteron.objects import Create, Delete, KernelObject, LinkUp, Look, NftElement, Route, Sysctl, Update
+from deuteron.objects import (
+    Create,
+    Delete,
+    KernelObject,
+    LinkUp,
+    Look,
+    Netns,
+    NftElement,
+    Route,
+    Sysctl,
+    Update,
+)
 from tests.contract import things
 from tests.contract.rigs import Rig
 from tests.contract.things import (
@@ -117,6 +128,7 @@ def test_all_is_deleted_in_reverse_and_nothing_is_left(full: Kernel) -> None:
     run(full, *(Delete(thing) for thing in reversed(ALL)))
     left = look(full)
     assert (left.objects, left.foreign, left.netns) == ({}, (), {})
+    run(full, *(Delete(thing) for thing in reversed(ALL) if isinstance(thing, Netns)))
 
 
 CHANGES: list[Any] = [

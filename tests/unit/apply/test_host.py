@@ -94,10 +94,12 @@ def test_a_second_process_is_refused_and_a_dead_one_holds_nothing(run_dir: Path,
     with subprocess.Popen(arguments, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         other.stdout.readline()
-        with pytest.raises(HostError) as refused, claim(run_dir, "1", tmp_path):
-            pass
-        assert refused.value.code == "host-locked"
-        other.kill()
+        try:
+            with pytest.raises(HostError) as refused, claim(run_dir, "1", tmp_path):
+                pass
+            assert refused.value.code == "host-locked"
+        finally:
+            other.kill()
     with claim(run_dir, "1", tmp_path):
         pass
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -10,6 +12,7 @@ from random import Random
 import msgspec
 import pytest
 
+from deuteron import edge
 from deuteron.apply.change import back, forward
 from deuteron.apply.engine import prepare
 from deuteron.apply.journal import Intent, Target, decode, encode
@@ -79,6 +82,45 @@ def test_a_change_that_was_begun_is_there_for_the_next_process_until_it_is_finis
     with State(tmp_path) as state:
         assert (state.pending(), state.intents(), state.committed()) == (None, (), new)
         assert state.allocations() == target(new, "2", "3").allocations
+
+
+class FullDisk:
+    """The disk is full when it comes to the n-th statement."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+
+    def before(self, verb: str) -> None:
+        if verb == "sqlite.execute":
+            self.left -= 1
+            if self.left == -1:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+    def after(self, verb: str) -> None:
+        pass
+
+    def spoiled(self, verb: str, count: int) -> tuple[int, int] | None:
+        return None
+
+
+def test_of_what_is_written_together_all_is_there_or_nothing(tmp_path: Path) -> None:
+    old, new, planned = centralised().view(), distributed().view(), units()
+
+    def seen(state: State) -> tuple[object, ...]:
+        return state.pending(), state.intents(), state.committed(), state.allocations()
+
+    for number in range(100):
+        path = tmp_path / str(number)
+        with State(path) as state:
+            state.commit(old, "old.yaml", target(old, "1").allocations)
+            start = seen(state)
+            with edge.guarded(disk := FullDisk(number)), suppress(HostError):
+                state.begin(target(new, "2", "3"), planned)
+        if disk.left >= 0:
+            break
+        with State(path) as state:
+            assert seen(state) == start, f"statement {number}"
+    assert number > 3
 
 
 def test_a_change_that_is_abandoned_leaves_what_was_committed(tmp_path: Path) -> None:

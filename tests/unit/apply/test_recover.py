@@ -15,6 +15,7 @@ from deuteron.apply.engine import Prepared, prepare, verify
 from deuteron.apply.journal import Target
 from deuteron.apply.recover import recover
 from deuteron.apply.state import State
+from deuteron.domain import HostView
 from deuteron.errors import HostError
 from deuteron.inputs.allocate import Allocations
 from deuteron.kernel.fake import FakeKernel
@@ -227,6 +228,39 @@ def test_a_journal_that_cannot_be_written_leaves_the_kernel_alone(tmp_path: Path
             change([kernel], state, where, wanted_of(where))
         assert refused.value.code == "state-corrupt"
     assert kernel.snapshot() == before
+
+
+class Watched(FakeKernel):
+    """Notes, before each write, what another process would find on the disk."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.found: list[tuple[bool, HostView | None]] = []
+        self.add_host_bridge("br-ex")
+        for name in ("vm5", "vm6", "vm7", "vm8"):
+            self.add_instance_netns(name)
+
+    def run(self, steps: Sequence[Step]) -> Outcome:
+        with State(self.path) as other:
+            told = tuple(steps) in {intent.steps for intent in other.intents()}
+            self.found.append((told and other.pending() is not None, other.committed()))
+        return super().run(steps)
+
+
+def test_what_is_about_to_be_done_is_on_the_disk_before_each_write_and_not_taken_for_done(
+    tmp_path: Path,
+) -> None:
+    kernel, (old, new) = Watched(tmp_path), map(target, CHANGES["moves"])
+    with State(tmp_path) as state:
+        go(kernel, state, old)
+        assert kernel.found
+        assert set(kernel.found) == {(True, None)}
+        kernel.found.clear()
+        go(kernel, state, new)
+        assert kernel.found
+        assert set(kernel.found) == {(True, old.view)}
+        assert state.committed() == new.view
 
 
 # --- what only a real kernel leaves between two messages

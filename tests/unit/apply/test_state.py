@@ -65,10 +65,12 @@ def test_a_second_apply_is_refused_and_a_dead_one_holds_nothing(tmp_path: Path) 
         ) as other:
             assert other.stdout is not None
             other.stdout.readline()
-            with pytest.raises(HostError, match=str(tmp_path)) as refused, state.locked():
-                pass
-            assert refused.value.code == "state-locked"
-            other.kill()
+            try:
+                with pytest.raises(HostError, match=str(tmp_path)) as refused, state.locked():
+                    pass
+                assert refused.value.code == "state-locked"
+            finally:
+                other.kill()
         with state.locked():
             pass
 

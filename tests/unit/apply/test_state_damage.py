@@ -111,7 +111,9 @@ def test_a_log_of_another_time_beside_the_file_changes_nothing_or_is_found(tmp_p
 def test_what_a_killed_process_wrote_last_is_there_or_not_at_all(tmp_path: Path) -> None:
     with State(tmp_path / "state") as state:
         state.commit(centralised().view(), "old.yaml")
-        before = (tmp_path / "state" / "state.sqlite-wal").stat().st_size
+        beside = tmp_path / "state" / "state.sqlite-wal"
+        assert beside.exists(), "it is written into the file itself"
+        before = beside.stat().st_size
         state.commit(distributed().view(), "new.yaml")
         # As a kill at this moment leaves it: nothing has gone from the log into the file.
         shutil.copytree(tmp_path / "state", tmp_path / "killed")

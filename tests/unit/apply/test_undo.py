@@ -13,8 +13,8 @@ from deuteron.apply.destroy import destroy_plan
 from deuteron.apply.engine import apply_plan, prepare, verify
 from deuteron.apply.look import look_for
 from deuteron.apply.rollback import before, of_unit
-from deuteron.apply.undo import restore
-from deuteron.errors import HostError
+from deuteron.apply.undo import restore, take_back
+from deuteron.errors import HostError, KernelError
 from deuteron.kernel.fake import FakeKernel
 from deuteron.kernel.linux import LinuxKernel
 from deuteron.kernel.linux.nft import Nftables
@@ -31,6 +31,7 @@ from tests.unit.apply.hosts import (
     changed,
     fake_host,
     host_with,
+    router_down,
     seen,
     steps_of,
     wanted_of,
@@ -68,6 +69,48 @@ def test_whichever_answer_is_lost_the_unit_is_as_before(make: Callable[[], World
                 assert now.get(one.unit) == start.get(one.unit), (number, one)
         assert apply(kernel, after, earlier).ok
         assert verify(kernel, after).none
+
+
+@pytest.mark.parametrize("way", ["there", "away"])
+def test_the_way_back_is_walked_once_and_nothing_on_it_is_refused(way: str) -> None:
+    """The look afterwards could mend a wrong order; it is left nothing to do."""
+    wanted = wanted_of(distributed())
+    kernel, aim = (fake_host(), wanted) if way == "there" else (host_with(wanted), NOTHING)
+    start = seen(kernel, wanted)
+    steps = [step for unit in prepare(kernel, aim, wanted).plan.units for step in unit.steps]
+    assert kernel.run(steps).failed is None
+    assert take_back(kernel, steps) == ()
+    assert seen(kernel, wanted) == start
+
+
+def test_a_unit_that_was_taken_back_is_not_what_the_next_one_goes_back_to() -> None:
+    """A floating IP moves from a router that goes to one that stays, and both of them fail."""
+    earlier, after = distributed(), distributed()
+    for world in (earlier, after):
+        world.network("other", "10.1.0.0/24")
+        world.router("r2", [("other", "10.1.0.1")], ("public", "203.0.113.12"), distributed=True)
+        world.leg("r2", "public", 4)
+        world.vm("vm8", "other", "10.1.0.8")
+    router_down(after)
+    after.floating_ip("203.0.113.50", "public", "r2", "vm8", "10.1.0.8")
+    old, new = wanted_of(earlier), wanted_of(after)
+    kernel = host_with(old)
+    start = seen(kernel, old, new)
+    prepared = prepare(kernel, new, old)
+    planned = {unit.steps for unit in prepared.plan.units}
+
+    def happens(steps: Sequence[Step]) -> Outcome | None:
+        if tuple(steps) not in planned:
+            return None
+        outcome = kernel.run(steps[:-1])
+        error = outcome.error or KernelError("kernel-refused", "the last step", EPERM)
+        failed = len(steps) - 1 if outcome.failed is None else outcome.failed
+        return Outcome(done=(*outcome.done, False), failed=failed, error=error)
+
+    result = apply_plan(Hands(kernel, happens), prepared)
+    assert [one.outcome for one in result.units if one.unit.startswith("router/")] == ["undone", "undone"]
+    assert {one.outcome for one in result.units} <= {"undone", "skipped"}
+    assert seen(kernel, old, new) == start
 
 
 def test_a_step_back_that_is_refused_once_is_mended() -> None:

@@ -256,6 +256,15 @@ def test_a_window_that_is_large_enough_is_enough(rig: Rig) -> None:
     assert all(found.only is not None for found in rig.heard.looks)
 
 
+def test_all_that_a_unit_lacks_is_mended_where_one_thing_was_noticed(rig: Rig) -> None:
+    begun = rig.script.now
+    rig.lose(rig.ours(Address, ROUTER)[0])
+    rig.lose(rig.ours(Address, SNAT)[0])
+    rig.script.at(begun + 0.1, Noticed(namespaces=frozenset({ROUTER})))
+    rig.until(begun + 1.0)
+    assert rig.whole()
+
+
 def test_a_unit_that_cannot_be_mended_waits_and_the_others_do_not(rig: Rig) -> None:
     begun = rig.script.now
     broken = rig.ours(Address, ROUTER)[0]

@@ -101,6 +101,20 @@ def test_a_link_that_went_away_stops_no_other_announcement(host: Host) -> None:
 
 
 @pytest.mark.kernel
+def test_a_repetition_that_is_refused_stops_no_other_announcement(host: Host) -> None:
+    with wire(host) as listener, host.netlink() as rt:
+        rt.batch(pair("small", "small2"))
+        announcer = Announcer(repeats=(0.1, 0.2))
+        announcer.send("", frames_of("small", MAC, "2001:db8::51"))
+        announcer.send("", frames_of("here", MAC, "203.0.113.50"))
+        # An advertisement is larger than that: EMSGSIZE.
+        assert not any(ack.errno for ack in rt.batch([link.set_link("small", mtu=68)]))
+        assert arps(listener, 6) == [1, 2] * 3
+        announcer.close()
+        assert announcer.lost == 2
+
+
+@pytest.mark.kernel
 def test_who_drains_has_sent_everything(host: Host) -> None:
     with wire(host) as listener:
         announcer = Announcer(repeats=(0.05, 0.1))

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from deuteron import edge
 from deuteron.kernel.linux import LinuxKernel
 from deuteron.kernel.linux.netlink import link, neighbour
 from deuteron.kernel.linux.netns import NetnsDirectory
@@ -227,7 +228,7 @@ def test_steps_after_a_failed_batch_are_not_run(linux_kernel: LinuxKernel, host:
 
 def test_a_parameter_that_does_not_take_the_value_is_an_error(linux_kernel: LinuxKernel, host: Host) -> None:
     make(linux_kernel, ROUTER)
-    for value in ("7000000000", "banana"):
+    for value in ("7000000000", "banana", "01"):  # the last one is written, and reads 1
         outcome = linux_kernel.run(
             [Create(Sysctl(netns="qrouter-r1", path="net/ipv4/ip_forward", value=value))]
         )
@@ -319,6 +320,36 @@ def test_ten_thousand_elements_go_in_also_where_buffers_are_small(linux_kernel: 
     many = nft_tables.floating_elements(10_000)
     elements = [msgspec.structs.replace(one, netns="qrouter-r1") for one in many]
     make(linux_kernel, table, *elements)
+    observed = linux_kernel.observe(Look()).objects
+    assert {thing for thing in observed.values() if isinstance(thing, NftElement)} == set(elements)
+
+
+class SmallBuffer:
+    """The kernel has no room for the first transaction."""
+
+    def __init__(self) -> None:
+        self.transactions = 0
+
+    def before(self, verb: str) -> None:
+        if verb == "nft.commit":
+            self.transactions += 1
+            if self.transactions == 1:
+                raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
+
+    def after(self, verb: str) -> None:
+        pass
+
+    def spoiled(self, verb: str, count: int) -> tuple[int, int] | None:
+        return None
+
+
+def test_what_does_not_fit_in_a_buffer_goes_in_smaller_transactions(linux_kernel: LinuxKernel) -> None:
+    make(linux_kernel, ROUTER)
+    table = msgspec.structs.replace(nft_tables.CENTRALISED, netns="qrouter-r1")
+    elements = [msgspec.structs.replace(one, netns="qrouter-r1") for one in nft_tables.floating_elements(20)]
+    with edge.guarded(buffer := SmallBuffer()):
+        make(linux_kernel, table, *elements)
+    assert buffer.transactions == 3
     observed = linux_kernel.observe(Look()).objects
     assert {thing for thing in observed.values() if isinstance(thing, NftElement)} == set(elements)
 

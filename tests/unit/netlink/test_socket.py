@@ -128,6 +128,45 @@ def test_a_dump_while_others_change_what_it_shows_is_still_whole(host: Host, rt:
             thread.join(10)
 
 
+class Meeting:
+    """A socket whose reader goes on when the other thread's has received as well."""
+
+    def __init__(self, inner: socket.socket, both: threading.Barrier) -> None:
+        self.inner, self.both = inner, both
+
+    def send(self, data: bytes) -> int:
+        return self.inner.send(data)
+
+    def recv_into(self, buffer: memoryview) -> int:
+        size = self.inner.recv_into(buffer)
+        self.both.wait(10)
+        return size
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+@pytest.mark.kernel
+def test_threads_with_a_socket_each_hear_their_own_answers(host: Host) -> None:
+    both, heard = threading.Barrier(2), {}
+    names = ("br-a", "br-b")
+    for name in names:
+        host.make_bridge(name)
+
+    def ask(name: str, rt: NetlinkSocket) -> None:
+        heard[name] = link.parse_link(rt.request(link.get_link(name))).name
+
+    with host.netlink() as one, host.netlink() as two:
+        threads = []
+        for name, rt in zip(names, (one, two), strict=True):
+            rt._socket = Meeting(rt._socket, both)  # type: ignore[assignment]  # what a socket is asked for here
+            threads.append(threading.Thread(target=ask, args=(name, rt)))
+            threads[-1].start()
+        for thread in threads:
+            thread.join(20)
+    assert heard == {name: name for name in names}
+
+
 @pytest.mark.kernel
 def test_a_closed_socket_refuses_and_may_be_closed_again(host: Host) -> None:
     with host.netlink() as rt:
