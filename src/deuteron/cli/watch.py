@@ -143,10 +143,11 @@ def apply_and_watch(
 
     events = Events(_NETNS_DIR, file)
     try:
-        _first_apply(session, target, wanted, teller, form)
         road = Road(session.change, session.state, target, reader)
         watch = Watch(session.kernels[0], wanted, events, road, teller, interval=interval)
+        # From here on, so that no moment is left in which SIGTERM has its default action.
         with _signals(watch):
+            _first_apply(session, target, wanted, teller, form)
             watch.begin()
             _say_what(wanted, file, interval, events.unwatched)
             watch.run()

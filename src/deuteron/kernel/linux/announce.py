@@ -121,6 +121,9 @@ class Announcer:
     Args:
         repeats: seconds after the first, ascending.
         clock: monotonic seconds.
+
+    Attributes:
+        lost: how many repetitions were refused although their link was there.
     """
 
     def __init__(
@@ -137,6 +140,7 @@ class Announcer:
         self._unused: list[socket.socket] = []
         self._thread: threading.Thread | None = None
         self._closing = False
+        self.lost = 0
 
     def send(self, netns: str, what: Frames, inode: int = 0) -> None:
         """Send ``what`` now, and again later; the caller's thread is in ``netns``.
@@ -222,9 +226,9 @@ class Announcer:
             try:
                 _transmit(self._sockets[repeat.netns], repeat.what)
             except OSError as error:
-                # A link that went away or down has nothing to announce any more.
-                if error.errno not in _GONE:
-                    raise
+                # A link that went away or down has nothing to announce any more.  Anything else costs
+                # this one repetition, as a frame lost on the wire would, and not those that follow.
+                self.lost += error.errno not in _GONE
         for netns in self._sockets.keys() - {repeat.netns for repeat in self._pending}:
             self._retire(netns)
         if not self._pending:

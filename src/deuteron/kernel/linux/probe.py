@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import Final
 
 import msgspec
 
-from deuteron.errors import DeuteronError, HostError
+from deuteron.errors import HostError, KernelError
 from deuteron.kernel.linux.netlink import address, link
+from deuteron.kernel.linux.netlink.errors import refused
 from deuteron.kernel.linux.netlink.socket import NetlinkSocket
 from deuteron.kernel.linux.nft import Nftables
 from deuteron.kernel.linux.worker import Worker
@@ -17,6 +19,9 @@ from deuteron.objects import PROTOCOL
 _MAC: Final = "02:00:00:00:00:01"
 _PEER_MAC: Final = "02:00:00:00:00:02"
 _ADDRESS: Final = "192.0.2.1/32"
+
+#: Answers that tell of the moment and not of what the kernel can do.
+_BUSY: Final = frozenset({errno.ENOBUFS, errno.ENOMEM, errno.EBUSY, errno.EAGAIN, errno.EINTR})
 
 #: What the router's ruleset is made of: inet NAT through maps, marks, tracked states, reverse path.
 _RULESET: Final = """\
@@ -78,12 +83,16 @@ def _try_all(nftables: Nftables) -> None:
             raise _missing("protocol numbers of addresses (IFA_PROTO, Linux 5.18 and later)")
     try:
         nftables.run(_RULESET)
-    except DeuteronError as error:
+    except KernelError as error:
+        if error.errno in _BUSY:
+            raise
         raise _missing("nftables with NAT, maps, ct and fib in the inet family") from error
 
 
 def _try(rt: NetlinkSocket, what: str, message: bytes) -> None:
     (ack,) = rt.batch([message])
+    if ack.errno in _BUSY:
+        raise refused(ack.errno, ack.text, "to try what this kernel can do")
     if ack.errno:
         raise _missing(f"{what}: {os.strerror(ack.errno)}")
 
