@@ -2,8 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# As many test processes as processors.
-JOBS ?= auto
+# Two test processes for each processor: they wait for the kernel more than they compute.
+JOBS ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo test test-kernel check faults soak bench bench-quick docs lock clean
@@ -21,10 +21,10 @@ demo: setup  ## a whole cloud network in private namespaces, proven with real pa
 	@$(BIN)/deuteron demo
 
 test: setup-dev  ## all tests, the real kernel's included
-	@$(BIN)/python -m pytest -n $(JOBS) -q
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q
 
 test-kernel: setup-dev  ## only the tests on the real kernel
-	@$(BIN)/python -m pytest -n $(JOBS) -q -m kernel
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m kernel
 
 check: setup-dev  ## format, lint, types, layers, documents
 	@$(BIN)/ruff format --check .

@@ -18,15 +18,16 @@ from typing import Self, TypeVar
 import msgspec
 
 from bench import views
-from deuteron.apply import State, look_for
+from deuteron.apply import look_for
 from deuteron.apply.engine import Prepared, apply_plan, prepare
-from deuteron.apply.journal import Target
 from deuteron.compile import compile_host
 from deuteron.domain import HostView
 from deuteron.kernel.linux import LinuxKernel, sandbox
 from deuteron.lab.world import LinuxWorld
 from deuteron.objects import Run, Wanted
 from deuteron.reconcile.plan import Plan
+from deuteron.state import State
+from deuteron.state.journal import Target
 
 T = TypeVar("T")
 

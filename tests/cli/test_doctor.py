@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from deuteron.apply.journal import Target
-from deuteron.apply.state import State
 from deuteron.compile import compile_host
 from deuteron.inputs import load
 from deuteron.kernel.linux import LinuxKernel
@@ -20,6 +18,8 @@ from deuteron.kernel.linux.netns import NetnsDirectory
 from deuteron.kernel.linux.nft import Nftables
 from deuteron.objects import Create, Observed, Veth
 from deuteron.reconcile import make_plan
+from deuteron.state.directory import State
+from deuteron.state.journal import Target
 from tests.cli.command import ONE_HOST, Ended, Site, example
 
 pytestmark = pytest.mark.kernel

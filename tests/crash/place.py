@@ -15,7 +15,6 @@ import yaml
 from msgspec.structs import replace
 
 from deuteron.apply.look import look_for
-from deuteron.apply.state import State
 from deuteron.compile import compile_host
 from deuteron.domain import HostView
 from deuteron.kernel.linux import LinuxKernel
@@ -28,6 +27,7 @@ from deuteron.objects.observed import Foreign
 from deuteron.objects.ownership import owner_of
 from deuteron.reconcile import make_plan
 from deuteron.reconcile.render import line
+from deuteron.state.directory import State
 from tests.crash.messages import Strike
 from tests.crash.process import Ended, Process, Program
 from tests.support.sandbox import Host

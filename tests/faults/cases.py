@@ -8,11 +8,11 @@ from functools import cache
 
 import msgspec
 
-from deuteron.apply.change import wanted_of
-from deuteron.apply.journal import Target
+from deuteron.agent.change import wanted_of
 from deuteron.apply.look import look_for
 from deuteron.inputs import Allocations, Loaded
 from deuteron.objects import KernelObject, Key, Look, Observed
+from deuteron.state.journal import Target
 from tests.faults.operations import Operation, read
 
 _AT = datetime(2026, 1, 1, tzinfo=UTC)

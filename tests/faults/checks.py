@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from deuteron.apply.state import State
 from deuteron.objects import KernelObject, Key, Observed
+from deuteron.state.directory import State
 from tests.faults.cases import Case, by_unit, differs
 from tests.faults.road import Attempt
 

@@ -11,9 +11,9 @@ from shutil import copytree, rmtree
 from typing import Final
 
 from deuteron import edge
-from deuteron.apply.host import claim
 from deuteron.errors import DeuteronError
 from deuteron.kernel.fake import FakeKernel
+from deuteron.state.host import claim
 from tests.faults.campaign import Row, Tally, scratch
 from tests.faults.cases import Case, differs
 from tests.faults.checks import settled

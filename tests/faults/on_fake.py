@@ -10,8 +10,8 @@ from pathlib import Path
 from shutil import copytree, rmtree
 from typing import Final
 
-from deuteron.apply.state import State
 from deuteron.kernel.fake import FakeKernel
+from deuteron.state.directory import State
 from tests.faults.campaign import Row, Tally, scratch
 from tests.faults.cases import DESTROY, Case, differs
 from tests.faults.checks import Reference, honest, marked, settled, whole

@@ -8,16 +8,16 @@ from typing import Final
 
 import msgspec
 
-from deuteron.apply.change import change, wanted_of
+from deuteron.agent.change import change, wanted_of
 from deuteron.apply.engine import Prepared, prepare
-from deuteron.apply.journal import Target
 from deuteron.apply.read_back import refuse
 from deuteron.apply.result import Reporter, Result, UnitResult
-from deuteron.apply.state import State
 from deuteron.errors import DeuteronError
 from deuteron.kernel.protocol import Kernel
 from deuteron.objects import Wanted
 from deuteron.reconcile import UnitPlan
+from deuteron.state.directory import State
+from deuteron.state.journal import Target
 
 _COMPILED: Final[dict[int, tuple[Target, Wanted]]] = {}
 

@@ -38,14 +38,14 @@ LEFT_BEHIND = (
         name="two writes that belong together",
         origin="LP 1648098, LP 1540844",
         what="What is written down together is written row by row, so a crash leaves a part of it.",
-        file="apply/database.py",
+        file="state/database.py",
         old="""                self._run("BEGIN IMMEDIATE")
                 yield
                 with crossing("sqlite.commit"):
                     self._connection.execute("COMMIT")
 """,
         new="                yield\n",
-        tests=("unit/apply/test_journal.py::test_of_what_is_written_together_all_is_there_or_nothing",),
+        tests=("unit/state/test_journal.py::test_of_what_is_written_together_all_is_there_or_nothing",),
     ),
     Bug(
         name="the container is mended and not what was in it",
@@ -62,10 +62,10 @@ LEFT_BEHIND = (
         name="what was noticed is mended and nothing else",
         origin="LP 1776984",
         what="A repair looks no further than the namespace in which something was noticed.",
-        file="apply/window.py",
+        file="agent/window.py",
         old="        if wider == only:\n",
         new="        if wider is not None:\n",
-        tests=("unit/apply/test_watch.py::test_all_that_a_unit_lacks_is_mended_where_one_thing_was_noticed",),
+        tests=("unit/agent/test_watch.py::test_all_that_a_unit_lacks_is_mended_where_one_thing_was_noticed",),
     ),
     Bug(
         name="a rule that only the memory of a process knew",
@@ -81,11 +81,11 @@ LEFT_BEHIND = (
         name="allocations in memory alone",
         origin="LP 1891673, LP 1348306",
         what="What was allocated is not written down, so the next process chooses anew.",
-        file="apply/state.py",
+        file="state/directory.py",
         old="            self._allocate(target.allocations)\n",
         new="",
         tests=(
-            "unit/apply/test_journal.py::test_a_change_that_was_begun_is_there_for_the_next_process_until_it_is_finished",
+            "unit/state/test_journal.py::test_a_change_that_was_begun_is_there_for_the_next_process_until_it_is_finished",
         ),
     ),
     Bug(
@@ -130,10 +130,10 @@ LEFT_BEHIND = (
         name="a failed unit counts as done",
         origin="LP 1947993, LP 1662804, LP 1735557",
         what="A unit that was refused is not kept for another try, and passes for one that is there.",
-        file="apply/ledger.py",
+        file="state/ledger.py",
         old='        if one.outcome != "done"\n',
         new='        if one.outcome == "undo-failed"\n',
-        tests=("unit/apply/test_journal.py::test_a_unit_is_in_quarantine_from_its_failure_to_its_success",),
+        tests=("unit/state/test_journal.py::test_a_unit_is_in_quarantine_from_its_failure_to_its_success",),
     ),
     Bug(
         name="a half object in memory",
@@ -180,21 +180,21 @@ LEFT_BEHIND = (
         name="a link between two places",
         origin="LP 2049590",
         what="What a killed process left between making a link and marking it is not looked for.",
-        file="apply/recover.py",
+        file="agent/recover.py",
         old="        for thing in remnants(intent.steps, observed):\n",
         new="        for thing in remnants((), observed):\n",
-        tests=("unit/apply/test_recover.py::test_a_half_made_pair_goes_and_is_made_anew",),
+        tests=("unit/agent/test_recover.py::test_a_half_made_pair_goes_and_is_made_anew",),
         kernel=True,
     ),
     Bug(
         name="given and never taken back",
         origin="CNI #204, cri #948",
         what="What was allocated to something that is gone stays allocated.",
-        file="apply/ledger.py",
+        file="state/ledger.py",
         old='    database.drop("allocation", sorted(old - new))\n',
         new="",
         tests=(
-            "unit/apply/test_journal.py::test_a_change_that_was_begun_is_there_for_the_next_process_until_it_is_finished",
+            "unit/state/test_journal.py::test_a_change_that_was_begun_is_there_for_the_next_process_until_it_is_finished",
         ),
     ),
     Bug(
@@ -235,16 +235,16 @@ LEFT_BEHIND = (
         name="junk that nobody lists",
         origin="OpenStack operators, for years",
         what="The doctor does not tell of what is ours in the kernel and wanted by nobody.",
-        file="apply/diagnose.py",
+        file="agent/diagnose.py",
         old="for thing, inside in _roots(delta.surplus, seen.observed.objects):",
         new="for thing, inside in _roots({}, seen.observed.objects):",
-        tests=("unit/apply/test_diagnose.py::test_what_is_ours_and_no_longer_wanted_is_a_leak",),
+        tests=("unit/agent/test_diagnose.py::test_what_is_ours_and_no_longer_wanted_is_a_leak",),
     ),
     Bug(
         name="the journal comes after the fact",
         origin="measured: killed in mid creation, 8 rules for 4 routers",
         what="The kernel is written to before it is on the disk what is about to be done.",
-        file="apply/change.py",
+        file="agent/change.py",
         old="""        state.begin(target, prepared.plan.units, keep=recovered.unwhole)
         begun()
         result = apply_plan(kernel, prepared, reporter(prepared), others=others)
@@ -254,38 +254,38 @@ LEFT_BEHIND = (
         begun()
 """,
         tests=(
-            "unit/apply/test_recover.py::test_what_is_about_to_be_done_is_on_the_disk_before_each_write_and_not_taken_for_done",
+            "unit/agent/test_recover.py::test_what_is_about_to_be_done_is_on_the_disk_before_each_write_and_not_taken_for_done",
         ),
     ),
     Bug(
         name="committed before it is done",
         origin="LP 1735557",
         what="A change counts as finished before its first write, so nobody finishes it after a crash.",
-        file="apply/change.py",
+        file="agent/change.py",
         old="        begun()\n        result = apply_plan(",
         new="        begun()\n        state.abandon()\n        result = apply_plan(",
         tests=(
-            "unit/apply/test_recover.py::test_what_is_about_to_be_done_is_on_the_disk_before_each_write_and_not_taken_for_done",
+            "unit/agent/test_recover.py::test_what_is_about_to_be_done_is_on_the_disk_before_each_write_and_not_taken_for_done",
         ),
     ),
     Bug(
         name="a file that is written in place",
         origin="measured: killed in a write of its state, 42 rules instead of 24",
         what="The database keeps no journal of its own, and a process that is killed leaves it torn.",
-        file="apply/database.py",
+        file="state/database.py",
         old="PRAGMA journal_mode = WAL",
         new="PRAGMA journal_mode = OFF",
         tests=(
-            "unit/apply/test_state_damage.py::test_what_a_killed_process_wrote_last_is_there_or_not_at_all",
+            "unit/state/test_state_damage.py::test_what_a_killed_process_wrote_last_is_there_or_not_at_all",
         ),
     ),
     Bug(
         name="a damaged record that is believed",
         origin="Neutron's item_allocator.py: a line that cannot be read is logged and left out",
         what="What is read from the disk is not compared with its digest.",
-        file="apply/database.py",
+        file="state/database.py",
         old="            if digest != _digest(table, row):\n",
         new="            if not digest:\n",
-        tests=("unit/apply/test_state_damage.py::test_what_somebody_rewrites_is_found",),
+        tests=("unit/state/test_state_damage.py::test_what_somebody_rewrites_is_found",),
     ),
 )

@@ -11,13 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from deuteron.apply.change import change
+from deuteron.agent.change import change
+from deuteron.agent.mend import Road
+from deuteron.agent.watch import Repair, Watch
+from deuteron.agent.window import Found
 from deuteron.apply.engine import verify
-from deuteron.apply.journal import Target
-from deuteron.apply.mend import Road
-from deuteron.apply.state import State
-from deuteron.apply.watch import Repair, Watch
-from deuteron.apply.window import Found
 from deuteron.compile import compile_host
 from deuteron.domain import HostView
 from deuteron.errors import DeuteronError
@@ -25,6 +23,8 @@ from deuteron.kernel.linux import LinuxKernel
 from deuteron.kernel.linux.events import Events, Interest, Noticed
 from deuteron.objects import Wanted
 from deuteron.reconcile.render import line
+from deuteron.state.directory import State
+from deuteron.state.journal import Target
 
 NETNS: Final = Path("/run/netns")
 #: Seconds until a test gives up; the promise is one second.

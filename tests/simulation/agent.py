@@ -6,18 +6,18 @@ from contextlib import ExitStack
 
 import msgspec
 
-from deuteron.apply import change as going
-from deuteron.apply.change import Changed
-from deuteron.apply.host import claim
-from deuteron.apply.journal import Target
+from deuteron.agent import change as going
+from deuteron.agent.change import Changed
+from deuteron.agent.recover import Recovered, recover
 from deuteron.apply.read_back import refuse
-from deuteron.apply.recover import Recovered, recover
-from deuteron.apply.state import State
 from deuteron.compile import compile_host
 from deuteron.domain import HostView
 from deuteron.inputs import topology
 from deuteron.inputs.allocate import Allocations
 from deuteron.objects import Wanted
+from deuteron.state.directory import State
+from deuteron.state.host import claim
+from deuteron.state.journal import Target
 from tests.simulation.machine import Machine
 
 NOTHING = Wanted(units=())

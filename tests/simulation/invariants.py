@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from deuteron.apply.quarantine import FIRST, JITTER, LONGEST, Quarantined
-from deuteron.apply.state import State
 from deuteron.domain import HostView
 from deuteron.objects import Observed, Wanted
+from deuteron.state.directory import State
+from deuteron.state.quarantine import FIRST, JITTER, LONGEST, Quarantined
 from tests.simulation.picture import unlike
 
 

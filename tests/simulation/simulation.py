@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from deuteron import edge
-from deuteron.apply.change import Changed
+from deuteron.agent.change import Changed
 from deuteron.apply.look import look_for
 from deuteron.errors import DeuteronError
 from deuteron.kernel.fake import Packet

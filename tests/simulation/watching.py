@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
-from deuteron.apply import change as going
+from deuteron.agent import change as going
+from deuteron.agent.mend import Road
+from deuteron.agent.watch import Repair, Watch
+from deuteron.agent.window import Found
 from deuteron.apply.look import look_for
-from deuteron.apply.mend import Road
-from deuteron.apply.watch import Repair, Watch
-from deuteron.apply.window import Found
 from deuteron.errors import DeuteronError
 from deuteron.kernel.linux.events import Interest, Noticed
 from deuteron.objects import Observed

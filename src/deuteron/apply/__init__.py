@@ -1,11 +1,10 @@
-"""Plans become kernel state, unit by unit, each all or nothing; and what is remembered of it."""
+"""Plans become kernel state, unit by unit, each all or nothing."""
 
 from deuteron.apply.engine import Prepared, apply_plan, prepare, verify
 from deuteron.apply.isolate import Refusal
 from deuteron.apply.look import look_for
 from deuteron.apply.read_back import Mismatch, read_back
 from deuteron.apply.result import Reporter, Result, UnitResult
-from deuteron.apply.state import State, default_state_dir
 
 __all__ = [
     "Mismatch",
@@ -13,10 +12,8 @@ __all__ = [
     "Refusal",
     "Reporter",
     "Result",
-    "State",
     "UnitResult",
     "apply_plan",
-    "default_state_dir",
     "look_for",
     "prepare",
     "read_back",

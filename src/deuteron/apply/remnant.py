@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from deuteron.apply.journal import objects_of
 from deuteron.objects import Bridge, Key, Netns, Observed, Step, Tap, Veth
+from deuteron.objects.step import objects_of
 
 Link = Bridge | Veth | Tap
 

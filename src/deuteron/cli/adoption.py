@@ -7,17 +7,17 @@ from pathlib import Path
 import click
 import msgspec
 
-from deuteron.apply.adopt import adopt, without_file
-from deuteron.apply.aside import set_aside_damaged
+from deuteron.agent.adopt import adopt, without_file
 from deuteron.apply.engine import prepare
 from deuteron.apply.look import look_for
-from deuteron.apply.state import utc_now
 from deuteron.cli import output as out
 from deuteron.cli.session import Request, Session, opened, read, state_path
 from deuteron.compile import compile_host
 from deuteron.errors import HostError
 from deuteron.kernel.linux.probe import probe
 from deuteron.objects import Look
+from deuteron.state.aside import set_aside_damaged
+from deuteron.state.directory import utc_now
 
 
 class Adoption(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import click
 
-from deuteron.apply.change import forward
-from deuteron.apply.journal import Target
-from deuteron.apply.state import State
+from deuteron.agent.change import forward
 from deuteron.cli import output as out
 from deuteron.cli.options import (
     input_options,
@@ -22,6 +20,8 @@ from deuteron.cli.options import (
 from deuteron.cli.progress import run_with_progress
 from deuteron.cli.session import Request, nothing_applied, opened, read
 from deuteron.cli.watch import apply_and_watch, watch_options
+from deuteron.state.directory import State
+from deuteron.state.journal import Target
 
 
 @click.command("apply")

@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from deuteron.apply.destroy import destroy_plan
-from deuteron.apply.journal import Target
 from deuteron.cli import output as out
 from deuteron.cli.options import output_option, parallel_option, state_dir_option
 from deuteron.cli.progress import run_with_progress
 from deuteron.cli.session import Session, earlier_wanted, opened
 from deuteron.reconcile.render import render_json, render_text
+from deuteron.state.journal import Target
 
 
 @click.command("destroy")

@@ -10,8 +10,8 @@ from typing import Final
 import click
 import msgspec
 
-from deuteron.apply.change import forward, wanted_of
-from deuteron.apply.diagnose import (
+from deuteron.agent.change import forward, wanted_of
+from deuteron.agent.diagnose import (
     Finding,
     Memory,
     age_in_words,
@@ -20,10 +20,8 @@ from deuteron.apply.diagnose import (
     is_healthy,
     tally,
 )
-from deuteron.apply.examine import look, ownership_trouble, recall
-from deuteron.apply.host import RUN_DIR
+from deuteron.agent.examine import look, ownership_trouble, recall
 from deuteron.apply.result import Result, UnitResult
-from deuteron.apply.state import utc_now
 from deuteron.cli import output as out
 from deuteron.cli.adoption import adopt_host, tell
 from deuteron.cli.options import input_options, optional_file_argument, output_option, state_dir_option
@@ -32,6 +30,8 @@ from deuteron.cli.session import Request, Session, known_state, opened, real_ker
 from deuteron.errors import DeuteronError, HostError
 from deuteron.kernel.protocol import Kernel
 from deuteron.objects import Delete, Netns
+from deuteron.state.directory import utc_now
+from deuteron.state.host import RUN_DIR
 
 #: Where namespaces have their names.
 NETNS_DIR: Final = Path("/run/netns")

@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 import click
 
-from deuteron.apply.change import Interrupted
+from deuteron.agent.change import Interrupted
 from deuteron.cli.apply import apply_command
 from deuteron.cli.demo import demo
 from deuteron.cli.destroy import destroy_command

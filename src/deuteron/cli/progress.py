@@ -12,15 +12,15 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from deuteron.agent.change import wanted_of
+from deuteron.agent.recover import Recovered
 from deuteron.apply import Prepared, Result, UnitResult
-from deuteron.apply.change import wanted_of
-from deuteron.apply.journal import Target
 from deuteron.apply.read_back import refuse
-from deuteron.apply.recover import Recovered
 from deuteron.cli import output
 from deuteron.cli.session import Session
 from deuteron.reconcile import Plan, UnitPlan
 from deuteron.reconcile.render import NO_CHANGES
+from deuteron.state.journal import Target
 
 _CROSS: Final = "✗"
 

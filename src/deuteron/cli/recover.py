@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from deuteron.apply.change import back, forward
+from deuteron.agent.change import back, forward
 from deuteron.cli import output as out
 from deuteron.cli.options import output_option, parallel_option, state_dir_option
 from deuteron.cli.progress import run_with_progress

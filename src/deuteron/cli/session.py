@@ -9,10 +9,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from deuteron.apply import Prepared, Reporter, State, default_state_dir
-from deuteron.apply.change import Changed, change, wanted_before
-from deuteron.apply.host import RUN_DIR, Claim, claim
-from deuteron.apply.journal import Target
+from deuteron.agent.change import Changed, change, wanted_before
+from deuteron.apply import Prepared, Reporter
 from deuteron.apply.result import Silent
 from deuteron.domain import HostView
 from deuteron.errors import HostError
@@ -21,6 +19,9 @@ from deuteron.inputs.allocate import Allocations
 from deuteron.kernel.linux import LinuxKernel, probe
 from deuteron.kernel.linux.announce import Announcer
 from deuteron.objects import Wanted
+from deuteron.state import State, default_state_dir
+from deuteron.state.host import RUN_DIR, Claim, claim
+from deuteron.state.journal import Target
 
 #: Seconds after the first at which a command that is about to end announces an address again:
 #: a frame that was lost while the bridge learned its ports is made good, and nobody waits long.
@@ -84,7 +85,7 @@ class Session(NamedTuple):
         planned: Callable[[], Prepared] | None = None,
         whole: bool = True,
     ) -> Changed:
-        """See :func:`deuteron.apply.change.change`.
+        """See :func:`deuteron.agent.change.change`.
 
         The host is this state directory's from the first write, and nobody's when nothing is left.
         """

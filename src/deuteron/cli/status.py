@@ -14,15 +14,15 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from deuteron.apply.diagnose import Finding, Memory, is_healthy, moment
-from deuteron.apply.journal import Verb
-from deuteron.apply.quarantine import Quarantined
+from deuteron.agent.diagnose import Finding, Memory, is_healthy, moment
 from deuteron.cli import output as out
 from deuteron.cli.doctor import examine, remember
 from deuteron.cli.options import output_option, state_dir_option
 from deuteron.cli.session import known_state, real_kernel, state_path
 from deuteron.errors import HostError
 from deuteron.reconcile.words import plain
+from deuteron.state.journal import Verb
+from deuteron.state.quarantine import Quarantined
 
 UnitState = Literal["ok", "unknown", "pending", "differs", "leaked", "unclaimed", "quarantined"]
 

@@ -13,12 +13,10 @@ from typing import Any, Final
 import click
 import msgspec
 
-from deuteron.apply.change import wanted_of
-from deuteron.apply.journal import Target
-from deuteron.apply.mend import Road
-from deuteron.apply.state import Clock
-from deuteron.apply.watch import INTERVAL, Repair, Watch
-from deuteron.apply.window import Found
+from deuteron.agent.change import wanted_of
+from deuteron.agent.mend import Road
+from deuteron.agent.watch import INTERVAL, Repair, Watch
+from deuteron.agent.window import Found
 from deuteron.cli.options import P, R
 from deuteron.cli.progress import run_with_progress
 from deuteron.cli.session import Session
@@ -27,6 +25,8 @@ from deuteron.kernel.linux.events import Events
 from deuteron.objects import HOST, Wanted
 from deuteron.reconcile.render import line
 from deuteron.reconcile.words import plain
+from deuteron.state.directory import Clock
+from deuteron.state.journal import Target
 
 #: Where namespaces have their names.
 _NETNS_DIR: Final = Path("/run/netns")

@@ -10,7 +10,7 @@ from deuteron.objects.nft import NftChain, NftElement, NftRule, NftSet, NftTable
 from deuteron.objects.observed import Foreign, Look, Observed
 from deuteron.objects.route import MAIN_TABLE, Nexthop, Route
 from deuteron.objects.rule import Rule
-from deuteron.objects.step import Create, Delete, Run, Step, Update, inverse
+from deuteron.objects.step import Create, Delete, Run, Step, Update, inverse, objects_of
 from deuteron.objects.sysctl import Sysctl
 from deuteron.objects.wanted import Need, RefusedUnit, Unit, Wanted
 
@@ -54,4 +54,5 @@ __all__ = [
     "Wanted",
     "inverse",
     "link_key",
+    "objects_of",
 ]

@@ -60,3 +60,16 @@ def inverse(step: Step) -> tuple[Step, ...]:
             return (Update(old=new, new=old, contents=old_contents, old_contents=contents),)
         case Run():
             return ()
+
+
+def objects_of(step: Step) -> tuple[KernelObject, ...]:
+    """Every object that a step tells of, as it is to be or as it was."""
+    match step:
+        case Create(object=made):
+            return (made,)
+        case Delete(object=gone, contents=contents):
+            return (gone, *contents)
+        case Update(old=old, new=new, contents=contents, old_contents=old_contents):
+            return (old, new, *old_contents, *contents)
+        case Run():
+            return ()

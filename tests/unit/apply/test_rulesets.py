@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from deuteron.apply import State
 from deuteron.apply.engine import apply_plan, prepare, verify
 from deuteron.kernel.linux import LinuxKernel
 from deuteron.kernel.linux.memory import Ruleset
 from deuteron.kernel.linux.nft import Nftables
 from deuteron.objects import NftTable, Wanted
+from deuteron.state import State
 from tests.support.sandbox import Host
 from tests.unit.apply.hosts import wanted_of
 from tests.unit.apply.test_engine_linux import furnish

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from deuteron.apply.quarantine import LONGEST, Failure, Quarantined, backoff, due, failed, remaining
+from deuteron.state.quarantine import LONGEST, Failure, Quarantined, backoff, due, failed, remaining
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 FAILURE = Failure(unit="router/a", title="router a", code="eexist", error="File exists")

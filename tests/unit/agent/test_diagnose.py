@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from deuteron.apply.diagnose import (
+from deuteron.agent.diagnose import (
     NO_ORIGIN,
     Finding,
     Memory,
@@ -18,10 +18,7 @@ from deuteron.apply.diagnose import (
     is_healthy,
     tally,
 )
-from deuteron.apply.history import Record
-from deuteron.apply.journal import Intent, Target
 from deuteron.apply.look import look_for
-from deuteron.apply.quarantine import Quarantined
 from deuteron.kernel.fake import FakeKernel
 from deuteron.kernel.fake.state import Link
 from deuteron.objects import (
@@ -39,6 +36,9 @@ from deuteron.objects import (
     Veth,
     Wanted,
 )
+from deuteron.state.history import Record
+from deuteron.state.journal import Intent, Target
+from deuteron.state.quarantine import Quarantined
 from tests.unit.apply.hosts import drop_floating_ip, host_with, move_floating_ip, wanted_of
 from tests.unit.compile.world import World, distributed, ident
 

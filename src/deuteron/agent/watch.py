@@ -23,17 +23,17 @@ from typing import Final, Protocol
 
 import msgspec
 
+from deuteron.agent.mend import Road
+from deuteron.agent.window import Found, Index, look_at, look_at_all, parting, without
 from deuteron.apply.engine import Prepared
 from deuteron.apply.isolate import plan_apart
-from deuteron.apply.mend import Road
-from deuteron.apply.quarantine import Quarantined
 from deuteron.apply.result import UnitResult
-from deuteron.apply.window import Found, Index, look_at, look_at_all, parting, without
 from deuteron.errors import DeuteronError
 from deuteron.kernel.linux.events import Interest, Noticed
 from deuteron.kernel.protocol import Kernel
 from deuteron.objects import RefusedUnit, Wanted
 from deuteron.reconcile import UnitPlan
+from deuteron.state.quarantine import Quarantined
 
 #: Seconds without an event after which a burst is over, and the longest to wait for that.
 QUIET: Final = 0.05

@@ -15,18 +15,18 @@ from typing import NoReturn
 
 import msgspec
 
+from deuteron.agent.recover import Recovered, recover
 from deuteron.apply.destroy import NOTHING
 from deuteron.apply.engine import Prepared, apply_plan, prepare
-from deuteron.apply.journal import Target
 from deuteron.apply.read_back import Mismatch, read_back
-from deuteron.apply.recover import Recovered, recover
 from deuteron.apply.result import Reporter, Result, Silent
-from deuteron.apply.state import State
 from deuteron.compile import compile_host
 from deuteron.domain import HostView
 from deuteron.kernel.linux.memory import Ruleset
 from deuteron.kernel.protocol import Kernel
 from deuteron.objects import Wanted
+from deuteron.state.directory import State
+from deuteron.state.journal import Target
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True):

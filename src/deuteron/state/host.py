@@ -30,7 +30,7 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
     """The state directory that this host is programmed from.
 
     Attributes:
-        state_id: see :attr:`deuteron.apply.state.State.id`.
+        state_id: see :attr:`deuteron.state.directory.State.id`.
         path: where it is.
     """
 

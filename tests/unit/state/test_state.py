@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from deuteron.apply.state import State, default_state_dir
 from deuteron.errors import HostError
 from deuteron.inputs.allocate import Allocation, Allocations
+from deuteron.state.directory import State, default_state_dir
 from tests.unit.compile.world import centralised, distributed
 
 

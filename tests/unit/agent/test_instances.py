@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from deuteron.agent.recover import recover
 from deuteron.apply.engine import apply_plan, prepare
-from deuteron.apply.journal import Target
 from deuteron.apply.look import look_for
-from deuteron.apply.recover import recover
-from deuteron.apply.state import State
 from deuteron.errors import KernelError
 from deuteron.kernel.linux import LinuxKernel
 from deuteron.kernel.protocol import Kernel, Outcome
 from deuteron.objects import Delete, Look, Observed, Step, Veth, Wanted
+from deuteron.state.directory import State
+from deuteron.state.journal import Target
 from tests.support.sandbox import Host
 from tests.unit.apply.hosts import another_address, changed, fake_host, seen, wanted_of
 from tests.unit.compile.world import World, distributed

@@ -13,15 +13,15 @@ import msgspec
 import pytest
 
 from deuteron import edge
-from deuteron.apply.change import back, forward
+from deuteron.agent.change import back, forward
 from deuteron.apply.engine import prepare
-from deuteron.apply.journal import Intent, Target, decode, encode
 from deuteron.apply.result import Result, UnitOutcome, UnitResult
-from deuteron.apply.state import State
 from deuteron.domain import HostView
 from deuteron.errors import HostError
 from deuteron.inputs.allocate import Allocation, Allocations
 from deuteron.reconcile import UnitPlan
+from deuteron.state.directory import State
+from deuteron.state.journal import Intent, Target, decode, encode
 from tests.unit.apply.hosts import fake_host, host_with, wanted_of
 from tests.unit.compile.world import centralised, distributed
 

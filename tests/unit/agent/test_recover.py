@@ -10,11 +10,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from deuteron.apply.change import Interrupted, back, change, forward, wanted_of
+from deuteron.agent.change import Interrupted, back, change, forward, wanted_of
+from deuteron.agent.recover import recover
 from deuteron.apply.engine import Prepared, prepare, verify
-from deuteron.apply.journal import Target
-from deuteron.apply.recover import recover
-from deuteron.apply.state import State
 from deuteron.domain import HostView
 from deuteron.errors import HostError
 from deuteron.inputs.allocate import Allocations
@@ -37,6 +35,8 @@ from deuteron.objects import (
 )
 from deuteron.objects.ownership import may_be_ours
 from deuteron.reconcile import UnitPlan
+from deuteron.state.directory import State
+from deuteron.state.journal import Target
 from tests.support.sandbox import Host
 from tests.unit.apply.hosts import fake_host, move_floating_ip
 from tests.unit.compile.world import World, centralised, distributed

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from deuteron.apply.journal import Target, Verb
+from deuteron.state.journal import Target, Verb
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from deuteron.apply.change import Changed
+from deuteron.agent.change import Changed
 from deuteron.apply.engine import Prepared
-from deuteron.apply.journal import Target
-from deuteron.apply.quarantine import Quarantined
 from deuteron.apply.read_back import refuse
 from deuteron.apply.result import Reporter, Result, UnitResult
-from deuteron.apply.state import State
 from deuteron.objects import Wanted
+from deuteron.state.directory import State
+from deuteron.state.journal import Target
+from deuteron.state.quarantine import Quarantined
 
 #: Reads the file: where to go now and what that compiles to; ``None`` where it says what it said before.
 Reader = Callable[[], tuple[Target, Wanted] | None]
@@ -30,7 +30,7 @@ class Changer(Protocol):
         planned: Callable[[], Prepared] | None,
         whole: bool,
     ) -> Changed:
-        """See :func:`deuteron.apply.change.change`."""
+        """See :func:`deuteron.agent.change.change`."""
         ...
 
 
@@ -38,7 +38,7 @@ class Road:
     """The change of one host towards one target, which may be read anew.
 
     Args:
-        change: :func:`deuteron.apply.change.change` with its kernels and its state.
+        change: :func:`deuteron.agent.change.change` with its kernels and its state.
         state: held by this process, and so is the host.
         target: what was just applied.
         reader: reads the file again.

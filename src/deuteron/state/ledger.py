@@ -9,14 +9,14 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from deuteron.apply import history, quarantine
-from deuteron.apply.database import Cell, Database, Row, identity
-from deuteron.apply.history import Record
-from deuteron.apply.journal import Target
-from deuteron.apply.quarantine import Failure, Quarantined
 from deuteron.apply.result import UnitResult
 from deuteron.inputs.allocate import Allocation
 from deuteron.kernel.linux.memory import Ruleset
+from deuteron.state import history, quarantine
+from deuteron.state.database import Cell, Database, Row, identity
+from deuteron.state.history import Record
+from deuteron.state.journal import Target
+from deuteron.state.quarantine import Failure, Quarantined
 
 T = TypeVar("T")
 

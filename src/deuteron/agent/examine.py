@@ -8,16 +8,16 @@ from pathlib import Path
 
 import msgspec
 
-from deuteron.apply.change import wanted_of
+from deuteron.agent.change import wanted_of
+from deuteron.agent.diagnose import Memory, Seen
 from deuteron.apply.destroy import NOTHING
-from deuteron.apply.diagnose import Memory, Seen
-from deuteron.apply.host import owner_of_host, taken
 from deuteron.apply.look import look_for
-from deuteron.apply.state import State
 from deuteron.compile import compile_host
 from deuteron.errors import HostError
 from deuteron.kernel.protocol import Kernel
 from deuteron.objects.ownership import may_be_ours
+from deuteron.state.directory import State
+from deuteron.state.host import owner_of_host, taken
 
 
 def recall(state: State) -> Memory:

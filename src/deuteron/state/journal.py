@@ -21,7 +21,6 @@ from deuteron.objects import (
     Delete,
     Fdb,
     FlushFlows,
-    KernelObject,
     LinkUp,
     Neighbour,
     NeighbourProxy,
@@ -149,16 +148,3 @@ def _step(step: _Create | _Delete | _Update | _Run) -> Step:
             return Update(old, new, contents, old_contents)
         case _Run(action=action):
             return Run(action)
-
-
-def objects_of(step: Step) -> tuple[KernelObject, ...]:
-    """Every object that a step tells of, as it is to be or as it was."""
-    match step:
-        case Create(object=made):
-            return (made,)
-        case Delete(object=gone, contents=contents):
-            return (gone, *contents)
-        case Update(old=old, new=new, contents=contents, old_contents=old_contents):
-            return (old, new, *old_contents, *contents)
-        case Run():
-            return ()

@@ -21,16 +21,17 @@ import msgspec
 from msgspec.structs import replace
 
 from deuteron.apply import rollback
-from deuteron.apply.journal import Intent, objects_of
 from deuteron.apply.look import look_for
 from deuteron.apply.remnant import remnants
-from deuteron.apply.state import State
 from deuteron.apply.undo import restore
 from deuteron.kernel.protocol import Kernel
 from deuteron.objects import HOST, Delete, Look, Netns, Observed, Run, Step, Unit, Update, Wanted
 from deuteron.objects.ownership import may_be_ours
+from deuteron.objects.step import objects_of
 from deuteron.reconcile.invariant import namespaces_of
 from deuteron.reconcile.render import line
+from deuteron.state.directory import State
+from deuteron.state.journal import Intent
 
 Found = Literal["before", "after", "gone", "restored", "left"]
 

@@ -14,11 +14,11 @@ from typing import Final
 import msgspec
 import pytest
 
-from deuteron.apply.database import TABLES
-from deuteron.apply.state import State
 from deuteron.errors import HostError
-from tests.unit.apply.test_journal import result, target, units
+from deuteron.state.database import TABLES
+from deuteron.state.directory import State
 from tests.unit.compile.world import centralised, distributed
+from tests.unit.state.test_journal import result, target, units
 
 STEP: Final = 61
 #: Whatever is wrong with the file, one of these says so.

@@ -6,10 +6,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from deuteron.apply.database import readable, sync_directory
-from deuteron.apply.state import State, lock_directory
 from deuteron.edge import crossing
 from deuteron.errors import HostError
+from deuteron.state.database import readable, sync_directory
+from deuteron.state.directory import State, lock_directory
 
 #: The database and what SQLite keeps beside it: a log of another database must not meet a new one.
 _PARTS: Final = ("", "-wal", "-shm")

@@ -23,11 +23,6 @@ from typing import Self
 
 import msgspec
 
-from deuteron.apply import journal, ledger
-from deuteron.apply.database import SCHEMA_VERSION, Database, readable
-from deuteron.apply.history import Record
-from deuteron.apply.journal import Intent, Target
-from deuteron.apply.quarantine import Quarantined
 from deuteron.apply.result import Result
 from deuteron.domain import HostView
 from deuteron.edge import crossing
@@ -36,6 +31,11 @@ from deuteron.inputs.allocate import Allocations
 from deuteron.kernel.linux.memory import Ruleset
 from deuteron.locks import Rank, held
 from deuteron.reconcile import UnitPlan
+from deuteron.state import journal, ledger
+from deuteron.state.database import SCHEMA_VERSION, Database, readable
+from deuteron.state.history import Record
+from deuteron.state.journal import Intent, Target
+from deuteron.state.quarantine import Quarantined
 
 __all__ = ["SCHEMA_VERSION", "Clock", "Committed", "State", "default_state_dir", "utc_now"]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from deuteron.apply.host import claim, owner_of_host, run_dir_for
-from deuteron.apply.state import State
 from deuteron.errors import HostError
+from deuteron.state.directory import State
+from deuteron.state.host import claim, owner_of_host, run_dir_for
 
 
 @pytest.fixture

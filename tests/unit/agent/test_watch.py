@@ -14,19 +14,19 @@ from typing import Final
 
 import pytest
 
-from deuteron.apply.change import change
+from deuteron.agent.change import change
+from deuteron.agent.mend import Road
+from deuteron.agent.watch import PATIENCE, QUIET, Repair, Watch
+from deuteron.agent.window import Found
 from deuteron.apply.engine import verify
-from deuteron.apply.journal import Target
-from deuteron.apply.mend import Road
-from deuteron.apply.quarantine import JITTER
-from deuteron.apply.state import State
-from deuteron.apply.watch import PATIENCE, QUIET, Repair, Watch
-from deuteron.apply.window import Found
 from deuteron.compile import compile_host
 from deuteron.errors import DeuteronError, InputError
 from deuteron.kernel.fake import FakeKernel
 from deuteron.kernel.linux.events import Interest, Noticed
 from deuteron.objects import Address, Delete, Netns, NftElement, Route, Step, Wanted
+from deuteron.state.directory import State
+from deuteron.state.journal import Target
+from deuteron.state.quarantine import JITTER
 from tests.unit.apply.hosts import add_floating_ip, fake_host
 from tests.unit.compile.world import World, distributed, ident
 

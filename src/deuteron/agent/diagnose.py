@@ -24,10 +24,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from deuteron.apply.changed import changed
-from deuteron.apply.history import Record
-from deuteron.apply.journal import Intent, Target
-from deuteron.apply.quarantine import Quarantined
+from deuteron.agent.changed import changed
 from deuteron.apply.remnant import remnants
 from deuteron.objects import (
     Create,
@@ -43,6 +40,9 @@ from deuteron.reconcile.containment import Containment
 from deuteron.reconcile.delta import Delta, compare, ends
 from deuteron.reconcile.invariant import namespaces_of
 from deuteron.reconcile.words import describe, plain
+from deuteron.state.history import Record
+from deuteron.state.journal import Intent, Target
+from deuteron.state.quarantine import Quarantined
 
 Kind = Literal[
     "state",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from deuteron.apply.adopt import adopt, without_file
+from deuteron.agent.adopt import adopt, without_file
 from deuteron.apply.engine import apply_plan, prepare
 from deuteron.apply.look import look_for
 from deuteron.compile import compile_host
