@@ -54,5 +54,7 @@ def test_a_namespace_with_something_foreign_in_it_stays_until_that_is_gone(site:
     assert f"{router} holds the link theirs, not ours" in ended.err
     assert "[foreign-in-namespace]" in ended.err
     assert "theirs" in site.host.links(router)
-    # What was applied is still known: verify says what destroy took.
-    assert site.run("verify").status == 3
+    # Nothing is wanted any more: verify, status and doctor say what is left of it.
+    assert "- namespace" in site.run("verify").out
+    assert site.run("status").status == 3
+    assert "leaked: " in site.run("doctor").out

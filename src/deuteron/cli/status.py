@@ -200,6 +200,8 @@ def _print(status: Status, *, everything: bool) -> None:
 def _applied(committed: Committed | None) -> str:
     if committed is None:
         return "nothing"
+    if committed.source == "destroy":
+        return f"nothing, since a destroy that left something, {moment(committed.at)}"
     return f"{plain(committed.source)}, {moment(committed.at)}"
 
 

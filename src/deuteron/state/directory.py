@@ -174,7 +174,8 @@ class State:
     ) -> None:
         """Write down what became of a change, in one transaction.
 
-        The target is what is committed now; for ``destroy`` nothing is, unless something is left.
+        The target is what is committed now; for ``destroy`` nothing is, and where something is left of
+        what was, that nothing is wanted.
         The intent of a unit that could not be taken back stays: it tells what to look for.
 
         Args:
@@ -213,6 +214,10 @@ class State:
             database.drop("committed")
             self._allocate(Allocations())
             database.drop("history")
+        elif (before := self.committed()) is not None:
+            # What is left is not wanted any more: the doctor finds it, and whatever goes on removes it.
+            nothing = self._documents.keep(HostView(host=before.host))
+            database.put("committed", [(1, nothing, target.verb, target.at.isoformat())])
         ledger.judge(database, result.units, now, self._random, wanted=wanted, whole=whole)
         ledger.chronicle(database, target, result.units, now, wanted=wanted)
 

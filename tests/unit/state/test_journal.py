@@ -138,14 +138,15 @@ def test_a_change_without_steps_is_no_change(tmp_path: Path) -> None:
         assert state.pending() is None
 
 
-def test_destroy_leaves_nothing_committed_unless_something_is_left(tmp_path: Path) -> None:
+def test_after_a_destroy_nothing_is_wanted_whatever_is_left(tmp_path: Path) -> None:
     view, planned = distributed().view(), units()
     with State(tmp_path) as state:
         state.commit(view, "old.yaml", target(None, "1").allocations)
         state.begin(target(None), planned)
         assert state.pending() == target(None)
         state.finish(target(None), result((planned[0].unit, "undone")))
-        assert state.committed() == view
+        assert state.committed() == HostView(host=view.host)
+        assert [one.unit for one in state.quarantine()] == [planned[0].unit]
         state.finish(target(None), result((planned[0].unit, "done")))
         assert (state.committed(), state.allocations()) == (None, Allocations())
         assert (state.quarantine(), state.history()) == ((), {})
