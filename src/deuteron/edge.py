@@ -25,7 +25,8 @@ Every verb, and what it stands for::
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from types import TracebackType
 from typing import Final, Protocol
 
 #: All verbs; stable.
@@ -110,16 +111,36 @@ def spoiled(verb: str, count: int) -> tuple[int, int] | None:
     return _guard.spoiled(verb, count) if _guard is not None else None
 
 
-@contextmanager
-def crossing(verb: str) -> Iterator[None]:
-    """Around one effect: where it raises, there is nothing to happen afterwards.
+class _Crossing:
+    """A guard before and after one effect: where that raises, there is nothing to happen afterwards."""
+
+    __slots__ = ("_guard", "_verb")
+
+    def __init__(self, guard: Guard | None, verb: str) -> None:
+        self._guard = guard
+        self._verb = verb
+
+    def __enter__(self) -> None:
+        if self._guard is not None:
+            self._guard.before(self._verb)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._guard is not None and kind is None:
+            self._guard.after(self._verb)
+
+
+_OPEN: Final = _Crossing(None, "")
+
+
+def crossing(verb: str) -> AbstractContextManager[None]:
+    """Around one effect; hundreds for a router, so that without a guard it is next to nothing.
 
     Raises:
-        OSError: a guard refuses it, or says that its answer is lost.
+        OSError: on entry, a guard refuses it; on leaving, it says that the answer is lost.
     """
-    before(verb)
-    yield
-    after(verb)
+    return _OPEN if _guard is None else _Crossing(_guard, verb)
 
 
 @contextmanager

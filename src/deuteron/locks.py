@@ -6,7 +6,7 @@ there is no cycle to wait in::
     STATE      a state directory, between processes
     HOST       the host, between processes
     NAMESPACE  a network namespace, by name: its owner is who writes to it
-    KERNEL     what one kernel keeps open
+    MEMORY     what a run remembers of the kernel
     LIBRARY    libnftables, which one thread may be in at a time
     ANNOUNCE   what is to be announced again
 
@@ -37,7 +37,7 @@ class Rank(IntEnum):
     STATE = 10
     HOST = 20
     NAMESPACE = 30
-    KERNEL = 40
+    MEMORY = 40
     LIBRARY = 50
     ANNOUNCE = 60
 

@@ -120,7 +120,7 @@ def test_inverted():
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "xdist"])
-@pytest.mark.parametrize(("first", "second", "status"), [("KERNEL", "LIBRARY", 0), ("LIBRARY", "KERNEL", 1)])
+@pytest.mark.parametrize(("first", "second", "status"), [("MEMORY", "LIBRARY", 0), ("LIBRARY", "MEMORY", 1)])
 def test_a_session_with_an_inversion_fails_although_all_its_tests_pass(
     tmp_path: Path, workers: tuple[str, ...], first: str, second: str, status: int
 ) -> None:

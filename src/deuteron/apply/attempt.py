@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from deuteron.apply.result import UnitResult
@@ -12,7 +13,8 @@ from deuteron.apply.rollback import Objects, advance, touched
 from deuteron.apply.undo import restore, take_back
 from deuteron.errors import DeuteronError, KernelError
 from deuteron.kernel.protocol import Kernel, Outcome, namespaces_written
-from deuteron.objects import HOST, Observed, Step
+from deuteron.locks import Lock, Rank
+from deuteron.objects import HOST, KernelObject, Key, Observed, Step
 from deuteron.reconcile import UnitPlan
 from deuteron.reconcile.invariant import namespaces_of
 from deuteron.reconcile.render import line
@@ -24,23 +26,42 @@ _UNKNOWN: Final = frozenset({"kernel-timeout", "netlink-timeout", "lock-timeout"
 class Memory:
     """What the kernel holds as far as this run knows: what was observed, and what the units did since.
 
-    One thread changes it; others may ask for what concerns a unit that runs, which no other changes.
+    What they did is only worked out where a unit fails: most runs never ask.
     """
 
     def __init__(self, observed: Observed) -> None:
         self._observed = observed
-        self._objects: Objects = dict(observed.objects)
+        #: What differs from the observed since, ``None`` for what is gone: the rest, which may be
+        #: all of a large host, is not copied.
+        self._since: dict[Key, KernelObject | None] = {}
+        self._done: deque[tuple[Step, ...]] = deque()
+        self._lock = Lock(Rank.MEMORY)
         self.foreign = observed.foreign
+
+    def _now(self, keys: Iterable[Key]) -> Objects:
+        known, since = self._observed.objects, self._since
+        things = ((key, since[key] if key in since else known.get(key)) for key in keys)
+        return {key: thing for key, thing in things if thing is not None}
 
     def done(self, unit: UnitPlan) -> None:
         """All steps of the unit have had their effect."""
-        advance(self._objects, unit.steps)
+        self._done.append(unit.steps)
+
+    def _catch_up(self) -> None:
+        while self._done:
+            steps = self._done.popleft()
+            keys = touched(steps)
+            now = self._now(keys)
+            advance(now, steps)
+            self._since.update((key, now.get(key)) for key in keys)
 
     def before(self, unit: UnitPlan) -> Objects:
         """What its steps touch, and what it has in the namespaces that they write to, as before them."""
         places = {HOST, *namespaces_written(unit.steps)}
         own = {key for key, owner in self._observed.owners.items() if owner == unit.unit}
-        found = {key: self._objects[key] for key in own | touched(unit.steps) if key in self._objects}
+        with self._lock:
+            self._catch_up()
+            found = self._now(own | touched(unit.steps))
         return {key: thing for key, thing in found.items() if places.issuperset(namespaces_of(thing))}
 
 

@@ -13,7 +13,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -72,10 +72,13 @@ class Worker:
         if self._stuck is not None and not self._stuck.done():
             raise _overdue(self._deadline)
         future = self.submit(locks.on_behalf(function))
-        if not wait((future,), self._deadline).done:
+        try:
+            return future.result(self._deadline)
+        except TimeoutError:
+            if future.done():  # it is what the function raised
+                raise
             self._stuck = future
-            raise _overdue(self._deadline)
-        return future.result()
+            raise _overdue(self._deadline) from None
 
     def submit(self, function: Callable[[], T]) -> Future[T]:
         """Have ``function`` run on the worker's thread, after what was asked before."""
