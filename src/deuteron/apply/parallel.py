@@ -21,11 +21,10 @@ import msgspec
 from deuteron.apply.attempt import Memory, attempt, failed_before
 from deuteron.apply.result import UnitResult
 from deuteron.apply.rollback import touched
-from deuteron.apply.undo import things_of
 from deuteron.errors import DeuteronError
 from deuteron.kernel.protocol import Kernel, namespaces_written
 from deuteron.locks import Namespaces
-from deuteron.objects import HOST, Bridge, Key, Tap, Veth
+from deuteron.objects import HOST, Bridge, Key, Tap, Veth, objects_of
 from deuteron.objects.link import link_key
 from deuteron.reconcile import UnitPlan
 
@@ -75,7 +74,7 @@ def namespaces_in(unit: UnitPlan) -> frozenset[str]:
 def _meeting_points(unit: UnitPlan) -> set[Key]:
     """What two units must not be at together: objects, and the names of both ends of links."""
     keys = set(touched(unit.steps))
-    for thing in things_of(unit.steps):
+    for thing in (one for step in unit.steps for one in objects_of(step)):
         if isinstance(thing, Bridge | Tap | Veth):
             keys.add(link_key(thing.netns, thing.name))
         if isinstance(thing, Veth):

@@ -38,6 +38,7 @@ from deuteron.objects import (
     Veth,
     Wanted,
     inverse,
+    objects_of,
 )
 from deuteron.objects.ownership import may_be_ours
 from deuteron.reconcile import make_plan
@@ -138,7 +139,7 @@ class _Scope:
         self.before = before
         self.steps = steps
         self.keys = touched(steps) | before.keys()
-        self.things = [*before.values(), *things_of(steps)]
+        self.things = [*before.values(), *(thing for step in steps for thing in objects_of(step))]
         self.names = frozenset(name for thing in self.things for name in namespaces_of(thing))
         self.look = self._look()
         gone = {
@@ -217,20 +218,6 @@ class _Scope:
         units = [_unit(self.unit, self.before.values()), *(_unit(*other) for other in others.items())]
         plan = make_plan(Wanted(units=tuple(units)), observed)
         return (*swept, *(step for one in plan.units for step in one.steps if not isinstance(step, Run)))
-
-
-def things_of(steps: Iterable[Step]) -> Iterator[KernelObject]:
-    """Every object that the steps name."""
-    for step in steps:
-        match step:
-            case Create(object=thing):
-                yield thing
-            case Delete(object=thing, contents=contents):
-                yield from (thing, *contents)
-            case Update(old=old, new=new, contents=contents, old_contents=old_contents):
-                yield from (old, new, *contents, *old_contents)
-            case Run():
-                pass
 
 
 def _unit(name: str, objects: Iterable[KernelObject]) -> Unit:
