@@ -128,8 +128,8 @@ def test_a_session_with_an_inversion_fails_although_all_its_tests_pass(
     (tmp_path / "test_it.py").write_text(INVERTED.format(first=first, second=second))
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", tmp_path),
-            *("--basetemp", tmp_path / "base", *workers, tmp_path),
+            *(sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", str(tmp_path)),
+            *("--basetemp", str(tmp_path / "base"), *workers, str(tmp_path)),
         ],
         capture_output=True,
         text=True,
