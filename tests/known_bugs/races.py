@@ -19,8 +19,8 @@ RACES = (
         origin="LP 1830763",
         what="Two processes apply with one state directory at the same time.",
         file="state/directory.py",
-        old="fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
-        new="pass",
+        old="with lock_file(file, Rank.STATE, lambda: readable(file), busy):",
+        new="if file and busy:",
         tests=("unit/state/test_state.py::test_a_second_apply_is_refused_and_a_dead_one_holds_nothing",),
     ),
     Bug(
@@ -28,8 +28,8 @@ RACES = (
         origin="LP 1830763; an agent that is restarted while the old one still runs",
         what="Two processes with different state directories apply on one host at the same time.",
         file="state/host.py",
-        old="fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
-        new="pass",
+        old="with lock_file(run_dir / _LOCK, Rank.HOST, lambda: _usable(run_dir), busy):",
+        new="if busy:",
         tests=("unit/state/test_host.py::test_a_second_process_is_refused_and_a_dead_one_holds_nothing",),
     ),
     Bug(

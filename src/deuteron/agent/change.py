@@ -83,8 +83,10 @@ def change(
     kernel, *others = kernels
     try:
         recovered = recover(kernel, state)
-        earlier = wanted_before(state, target.view)
-        prepared = planned() if planned is not None else prepare(kernel, wanted, *earlier)
+        if planned is None:
+            prepared = prepare(kernel, wanted, *wanted_before(state, target.view))
+        else:
+            prepared = planned()
         state.begin(target, prepared.plan.units, keep=recovered.unwhole)
         begun()
         result = apply_plan(kernel, prepared, reporter(prepared), others=others)

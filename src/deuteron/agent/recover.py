@@ -18,18 +18,14 @@ from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
-from msgspec.structs import replace
 
 from deuteron.apply import rollback
-from deuteron.apply.look import look_for
-from deuteron.apply.remnant import remnants
-from deuteron.apply.undo import restore
+from deuteron.apply.look import look_at_objects
+from deuteron.apply.remnant import remnants, sweeping
+from deuteron.apply.undo import restore, run_all
 from deuteron.kernel.protocol import Kernel
-from deuteron.objects import HOST, Delete, Look, Netns, Observed, Run, Step, Unit, Update, Wanted
-from deuteron.objects.ownership import may_be_ours
+from deuteron.objects import Look, Observed, Run
 from deuteron.objects.step import objects_of
-from deuteron.reconcile.invariant import namespaces_of
-from deuteron.reconcile.render import line
 from deuteron.state.directory import State
 from deuteron.state.journal import Intent
 
@@ -86,18 +82,7 @@ def recover(kernel: Kernel, state: State) -> Recovered:
 
 def look_for_intents(intents: Sequence[Intent]) -> Look:
     """What to look at to judge the units of a journal."""
-    units = [
-        Unit(
-            name=intent.unit,
-            title=intent.title,
-            objects=tuple(thing for step in intent.steps for thing in objects_of(step)),
-        )
-        for intent in intents
-    ]
-    look = look_for(Wanted(units=tuple(units)))
-    # A step on a link of ours in an instance's namespace names the namespace, and not the pair.
-    names = {name for unit in units for thing in unit.objects for name in namespaces_of(thing)}
-    return replace(look, namespaces=look.namespaces | {n for n in names if n != HOST and not may_be_ours(n)})
+    return look_at_objects(thing for one in intents for step in one.steps for thing in objects_of(step))
 
 
 def _sweep(kernel: Kernel, intents: Sequence[Intent], observed: Observed) -> dict[str, tuple[str, ...]]:
@@ -105,11 +90,7 @@ def _sweep(kernel: Kernel, intents: Sequence[Intent], observed: Observed) -> dic
     swept: dict[str, tuple[str, ...]] = {}
     for intent in intents:
         for thing in remnants(intent.steps, observed):
-            steps: list[Step] = [Delete(thing)]
-            if not isinstance(thing, Netns):
-                # Given its mark first: what bears none is never removed by anybody.
-                steps.insert(0, Update(replace(thing, owner=""), thing))
-            swept[intent.unit] = (*swept.get(intent.unit, ()), *_run(kernel, steps))
+            swept[intent.unit] = (*swept.get(intent.unit, ()), *run_all(kernel, sweeping(thing)))
     return swept
 
 
@@ -122,7 +103,7 @@ def _recover_unit(
     there = rollback.of_unit(observed, intent.unit, intent.steps)
     if there == rollback.after(there, intent.steps):
         actions = [step for step in intent.steps if isinstance(step, Run)]
-        return unit("after", _run(kernel, actions))
+        return unit("after", run_all(kernel, actions))
     before = rollback.before(there, intent.steps)
     if there == before and intent.unit not in swept:
         return unit("before")
@@ -130,13 +111,3 @@ def _recover_unit(
         return unit("gone")
     left = restore(kernel, intent.unit, before, intent.steps)
     return unit("left", (*swept.get(intent.unit, ()), *left)) if left else unit("restored")
-
-
-def _run(kernel: Kernel, steps: Sequence[Step]) -> tuple[str, ...]:
-    """Run all that can be run; a line for each that could not."""
-    left: list[str] = []
-    for step in steps:
-        outcome = kernel.run([step])
-        if outcome.error is not None:
-            left.append(f"{line(step)}: {outcome.error.message}")
-    return tuple(left)

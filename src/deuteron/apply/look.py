@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from msgspec.structs import replace
 
 from deuteron.compile.policy import FIP_GATEWAY, NDP_GATEWAY, Kind, link_sysctls, netns_sysctls
-from deuteron.objects import Delete, Look, Netns, Step, Sysctl, Veth, Wanted
+from deuteron.objects import Delete, KernelObject, Look, Netns, Step, Sysctl, Veth, Wanted
 from deuteron.objects.base import HOST
 from deuteron.objects.ownership import may_be_ours
 from deuteron.reconcile import Plan
+from deuteron.reconcile.invariant import namespaces_of
 
 #: The policy of a namespace, by the prefix of its name.
 _POLICY: Final[dict[str, Kind]] = {"qrouter-": "router", "snat-": "router", "fip-": "fip", "net-": "network"}
@@ -26,18 +27,28 @@ def look_for(wanted: Wanted, *earlier: Wanted) -> Look:
         earlier: what was wanted before, where it is known: what goes is then seen whole, so
             that an undo can make all of it again.
     """
+    units = [unit for one in (wanted, *earlier) for unit in one.units]
+    # Whatever a unit has in an instance's namespace is on a pair of its own into it.
+    look = look_at_objects(obj for unit in units for obj in unit.objects if isinstance(obj, Sysctl | Veth))
+    needed = _of_instances(need.name for unit in units for need in unit.needs if need.kind == "netns")
+    return replace(look, namespaces=look.namespaces | needed)
+
+
+def look_at_objects(objects: Iterable[KernelObject]) -> Look:
+    """The instances' namespaces that objects are in, and the kernel parameters among them."""
     namespaces: set[str] = set()
     sysctls: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    for one in (wanted, *earlier):
-        for unit in one.units:
-            for obj in unit.objects:
-                if isinstance(obj, Sysctl):
-                    sysctls[obj.netns][obj.path] = None
-                elif isinstance(obj, Veth):
-                    namespaces.update((obj.netns, obj.peer_netns))
-            namespaces.update(need.name for need in unit.needs if need.kind == "netns")
-    instances = frozenset(name for name in namespaces if name != HOST and not may_be_ours(name))
-    return Look(namespaces=instances, sysctls={netns: tuple(paths) for netns, paths in sysctls.items()})
+    for obj in objects:
+        if isinstance(obj, Sysctl):
+            sysctls[obj.netns][obj.path] = None
+        else:
+            namespaces.update(namespaces_of(obj))
+    paths = {netns: tuple(known) for netns, known in sysctls.items()}
+    return Look(namespaces=_of_instances(namespaces), sysctls=paths)
+
+
+def _of_instances(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(name for name in names if name != HOST and not may_be_ours(name))
 
 
 def look_again(look: Look, plan: Plan, netns: Mapping[str, bool]) -> Look | None:

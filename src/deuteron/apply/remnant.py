@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from deuteron.objects import Bridge, Key, Netns, Observed, Step, Tap, Veth
+from msgspec.structs import replace
+
+from deuteron.objects import Bridge, Delete, Key, Netns, Observed, Step, Tap, Update, Veth
 from deuteron.objects.step import objects_of
 
 Link = Bridge | Veth | Tap
@@ -39,6 +41,13 @@ def is_remnant(thing: Link, observed: Observed) -> bool:
         if name in (unmarked := observed.unmarked.get(netns, {}))
     ]
     return bool(there) and all(there)
+
+
+def sweeping(thing: Link | Netns) -> tuple[Step, ...]:
+    """The steps that remove a remnant: a link gets its mark first, since without one nobody removes it."""
+    if isinstance(thing, Netns):
+        return (Delete(thing),)
+    return (Update(replace(thing, owner=""), thing), Delete(thing))
 
 
 def _ends(link: Link) -> Iterator[tuple[str, str, str]]:

@@ -14,33 +14,27 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from deuteron.apply.remnant import is_remnant
+from deuteron.apply.look import look_at_objects
+from deuteron.apply.remnant import Link, remnants, sweeping
 from deuteron.apply.rollback import touched
 from deuteron.errors import DeuteronError
 from deuteron.kernel.protocol import Kernel
 from deuteron.objects import (
-    HOST,
-    Bridge,
     Create,
     Delete,
     Foreign,
     KernelObject,
     Key,
-    Look,
     Netns,
     Observed,
     Run,
     Step,
     Sysctl,
-    Tap,
     Unit,
-    Update,
-    Veth,
     Wanted,
     inverse,
     objects_of,
 )
-from deuteron.objects.ownership import may_be_ours
 from deuteron.reconcile import make_plan
 from deuteron.reconcile.invariant import namespaces_of
 from deuteron.reconcile.render import line
@@ -62,10 +56,10 @@ def _undoable(step: Step) -> bool:
 
 def take_back(kernel: Kernel, done: Sequence[Step]) -> tuple[str, ...]:
     """Run the inverse of ``done``, backwards; a line for each step that failed at that."""
-    return _run(kernel, undo_steps(done))
+    return run_all(kernel, undo_steps(done))
 
 
-def _run(kernel: Kernel, steps: tuple[Step, ...]) -> tuple[str, ...]:
+def run_all(kernel: Kernel, steps: Sequence[Step]) -> tuple[str, ...]:
     """Run as many of the steps as can be; a line for each that failed."""
     left: list[str] = []
     while steps:
@@ -121,7 +115,7 @@ def restore(
         else:
             if not mending:
                 return lines
-        _run(kernel, mending)
+        run_all(kernel, mending)
     return lines
 
 
@@ -141,22 +135,11 @@ class _Scope:
         self.keys = touched(steps) | before.keys()
         self.things = [*before.values(), *(thing for step in steps for thing in objects_of(step))]
         self.names = frozenset(name for thing in self.things for name in namespaces_of(thing))
-        self.look = self._look()
+        self.look = replace(look_at_objects(self.things), only=self.names)
         gone = {
             step.object.name for step in steps if isinstance(step, Delete) and isinstance(step.object, Netns)
         }
         self.foreign = frozenset(one for one in foreign if one.netns in gone)
-
-    def _look(self) -> Look:
-        sysctls: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        for thing in self.things:
-            if isinstance(thing, Sysctl):
-                sysctls[thing.netns][thing.path] = None
-        return Look(
-            namespaces=frozenset(name for name in self.names if name != HOST and not may_be_ours(name)),
-            sysctls={netns: tuple(paths) for netns, paths in sysctls.items()},
-            only=self.names,
-        )
 
     def seen(self, observed: Observed) -> Observed:
         """What was looked at whole: a pair only where both its ends were."""
@@ -188,16 +171,12 @@ class _Scope:
         for one in sorted(self.foreign.difference(observed.foreign)):
             yield f"lost, and not ours to make again: {one.kind} {one.what} {place(one.netns)}"
 
-    def remnants(self, observed: Observed) -> Iterator[Bridge | Veth | Tap | Netns]:
+    def remnants(self, observed: Observed) -> Iterator[Link | Netns]:
         """What the steps began to make and did not finish: it bears our name and MAC address, but no mark."""
-        for step in self.steps:
-            if not isinstance(step, Create) or step.object.key in self.before:
-                continue
-            match step.object:
-                case Netns() as made if observed.netns.get(made.name) is False:
-                    yield made
-                case Bridge() | Veth() | Tap() as made if is_remnant(made, observed):
-                    yield made
+        made = (
+            step for step in self.steps if isinstance(step, Create) and step.object.key not in self.before
+        )
+        return remnants(made, observed)
 
     def mending(self, observed: Observed) -> tuple[Step, ...]:
         """The steps from what is there to what was.
@@ -205,11 +184,7 @@ class _Scope:
         Raises:
             InvariantError: something else is in a namespace that has to go.
         """
-        swept: list[Step] = []
-        for remnant in self.remnants(observed):
-            if not isinstance(remnant, Netns):
-                swept.append(Update(replace(remnant, owner=""), remnant))  # gives it its mark
-            swept.append(Delete(remnant))
+        swept = [step for remnant in self.remnants(observed) for step in sweeping(remnant)]
         mine = self._mine(observed)
         others: defaultdict[str, list[KernelObject]] = defaultdict(list)
         for key, thing in observed.objects.items():

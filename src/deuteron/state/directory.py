@@ -11,10 +11,9 @@ What is in the kernel is never taken from here: that is looked at.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -25,14 +24,14 @@ import msgspec
 
 from deuteron.apply.result import Result
 from deuteron.domain import HostView
-from deuteron.edge import crossing
 from deuteron.errors import HostError
 from deuteron.inputs.allocate import Allocations
 from deuteron.kernel.linux.memory import Ruleset
-from deuteron.locks import Rank, held
+from deuteron.locks import Rank
 from deuteron.reconcile import UnitPlan
 from deuteron.state import journal, ledger
 from deuteron.state.database import SCHEMA_VERSION, Database, readable
+from deuteron.state.file_lock import lock_file
 from deuteron.state.history import Record
 from deuteron.state.journal import Intent, Target
 from deuteron.state.quarantine import Quarantined
@@ -407,22 +406,10 @@ def lock_directory(path: Path) -> Iterator[None]:
         HostError: ``state-locked`` where another process holds it.
     """
     file = path / "lock"
-    with readable(file), crossing("file.open"):
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with closing(os.fdopen(descriptor)):
-        with readable(file), _busy(path), crossing("lock.take"):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        with held(Rank.STATE, str(path)):
-            yield
-
-
-@contextmanager
-def _busy(path: Path) -> Iterator[None]:
-    try:
+    busy = HostError(
+        "state-locked",
+        f"another deuteron is applying with the state directory {path};"
+        " wait for it to end, or use another --state-dir",
+    )
+    with lock_file(file, Rank.STATE, lambda: readable(file), busy):
         yield
-    except BlockingIOError:
-        raise HostError(
-            "state-locked",
-            f"another deuteron is applying with the state directory {path};"
-            " wait for it to end, or use another --state-dir",
-        ) from None

@@ -6,8 +6,6 @@ written here is below ``/run``, which a reboot empties as it empties the kernel.
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +15,8 @@ import msgspec
 
 from deuteron.edge import crossing
 from deuteron.errors import HostError
-from deuteron.locks import Rank, held
+from deuteron.locks import Rank
+from deuteron.state.file_lock import lock_file
 
 #: Beside ``/run/netns``.
 RUN_DIR: Final = Path("/run/deuteron")
@@ -144,23 +143,11 @@ def _taken(owner: Owner, mine: Owner) -> HostError:
 def _locked(run_dir: Path) -> Iterator[None]:
     with _usable(run_dir):
         run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with crossing("file.open"):
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            descriptor = os.open(run_dir / _LOCK, flags, 0o600)
-    try:
-        with _usable(run_dir):
-            try:
-                with crossing("lock.take"):
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise HostError(
-                    "host-locked",
-                    "another deuteron is applying on this host; wait for it to end and try again",
-                ) from None
-        with held(Rank.HOST, str(run_dir)):
-            yield
-    finally:
-        os.close(descriptor)
+    busy = HostError(
+        "host-locked", "another deuteron is applying on this host; wait for it to end and try again"
+    )
+    with lock_file(run_dir / _LOCK, Rank.HOST, lambda: _usable(run_dir), busy):
+        yield
 
 
 def _record(run_dir: Path, owner: Owner) -> None:
