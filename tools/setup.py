@@ -25,9 +25,9 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 
 #: Debian package -> what tells that it is there.
-RUNTIME_PACKAGES = {"libnftables1": "libnftables.so.1"}
+RUNTIME_PACKAGES = {"libnftables1": "libnftables.so.1", "libseccomp2": "libseccomp.so.2"}
 #: Only tests use these: a second road to the same kernel state.
-DEV_PACKAGES = {"iproute2": "ip", "nftables": "nft", "procps": "sysctl"}
+DEV_PACKAGES = {"iproute2": "ip", "nftables": "nft", "procps": "sysctl", "systemd": "systemd-analyze"}
 
 
 def say(text: str) -> None:

@@ -9,6 +9,7 @@ there is no cycle to wait in::
     MEMORY     what a run remembers of the kernel
     LIBRARY    libnftables, which one thread may be in at a time
     ANNOUNCE   what is to be announced again
+    BROKER     the broker process, which answers one request at a time
 
 The test suite watches the order while it runs (``tests/support/lock_order.py``); in
 production nobody does, and it costs a comparison with ``None``.
@@ -40,6 +41,7 @@ class Rank(IntEnum):
     MEMORY = 40
     LIBRARY = 50
     ANNOUNCE = 60
+    BROKER = 70
 
 
 class LockTimeoutError(DeuteronError):

@@ -7,7 +7,9 @@ import pytest
 from tests.cli.command import Deuteron
 
 
-@pytest.mark.parametrize("verb", ["plan", "apply", "recover", "show", "verify", "destroy"])
+@pytest.mark.parametrize(
+    "verb", ["plan", "apply", "recover", "show", "verify", "destroy", "reveal", "explain"]
+)
 def test_the_help_of_a_verb_shows_an_example(verb: str, deuteron: Deuteron) -> None:
     ended = deuteron(verb, "--help")
     assert ended.status == 0

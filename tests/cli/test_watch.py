@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import time
@@ -60,59 +61,138 @@ def watching(site: Site, file: Path, *options: str) -> Iterator[Watching]:
         )
     try:
         one = Watching(site, process, out, err)
-        one.until(lambda: "Watching" in one.err)
+        one.until(lambda: "watch-began" in one.out)
         yield one
     finally:
         process.kill()
         process.wait(20)
 
 
-def test_it_says_what_it_watches_and_each_repair_in_a_line(site: Site) -> None:
+def records(watch: Watching) -> list[dict[str, Any]]:
+    return [msgspec.json.decode(line) for line in watch.out.splitlines()]
+
+
+def test_what_it_tells_has_no_name_and_no_address_in_it(site: Site) -> None:
     file = site.file(example())
     with watching(site, file) as watch:
-        assert watch.err == (
-            f"Watching 9 network namespaces and our links on the host, and {file};"
-            " a look at everything every 60 s. Ctrl-C ends it.\n"
-        )
-        applied = watch.out
-        assert applied.startswith("Applied: ")
         site.remove_address("vm1", "10.0.0.5")
-        watch.until(lambda: "put back" in watch.out)
-        (line,) = watch.out.removeprefix(applied).splitlines()
-        assert " port vm1: put back in " in line
-        assert "address 10.0.0.5/24 on eth0 in vm1" in line
+        watch.until(lambda: "unit-repaired" in watch.out)
         assert watch.end() == 0
-        assert watch.err.endswith("The watch has ended; the host stays as it is.\n")
+        told = watch.out + watch.err
+    assert not re.search(r"vm1|eth0|qrouter|fip-|net-|10\.0\.|203\.0|fa:16|one-host|topology", told), told
+    (line,) = [line for line in told.splitlines() if "unit-repaired" in line]
+    assert re.search(
+        r" unit=port-[a-z2-7]{10} part=port noticed=event seconds=0\.\d+ .*kinds=\S*address", line
+    )
+    assert "watch-ended" in told.splitlines()[-1]
     assert site.run("verify").status == 0
+
+
+def test_a_failure_can_be_followed_from_its_record_to_the_router_and_the_reason(site: Site) -> None:
+    file = site.file(example())
+    # Somebody else's device has the name of the router's: the router cannot be made here.
+    assert site.run("apply", file).status == 0
+    spaces = [name for name in site.namespaces() if name.startswith("qrouter-")]
+    assert site.run("destroy").status == 0
+    for name in spaces:
+        site.host.make_netns(name)
+    with watching(site, file, "-o", "json") as watch:
+        failed = [
+            one for one in records(watch) if one["event"] == "unit-failed" and one["outcome"] == "refused"
+        ]
+        assert watch.end() == 0
+        assert not any(name.removeprefix("qrouter-") in watch.out + watch.err for name in spaces)
+    tokens = [one["unit"] for one in failed if one["part"] == "router"]
+    assert len(tokens) == len(spaces)
+    explained = site.run("explain", failed[0]["code"])
+    assert explained.status == 0
+    assert "next: " in explained.out
+    revealed = site.run("reveal", *tokens)
+    assert revealed.status == 0
+    for name in spaces:
+        assert f"({name.removeprefix('qrouter-')})" in revealed.out
+    assert revealed.out.count(f"[{failed[0]['code']}]") == len(spaces)
+    assert "failed: " in revealed.out
+    trail = (site.run.state / "reveal.log").read_text()
+    assert all(token in trail for token in tokens)
 
 
 def test_in_json_each_repair_is_a_document_on_a_line(site: Site) -> None:
     with watching(site, site.file(example()), "-o", "json") as watch:
-        made = [msgspec.json.decode(line) for line in watch.out.splitlines()]
-        assert {one["outcome"] for one in made} == {"done"}
+        made = records(watch)
+        assert {one["outcome"] for one in made if one["event"] == "unit-failed"} == set()
         site.remove_address("vm2", "10.0.0.6")
         watch.until(lambda: len(watch.out.splitlines()) > len(made))
-        last: dict[str, Any] = msgspec.json.decode(watch.out.splitlines()[-1])
-        assert (last["title"], last["outcome"], last["noticed"]) == ("port vm2", "done", "event")
-        assert last["steps"][0].startswith("+ address 10.0.0.6/24")
+        last = records(watch)[-1]
+        assert (last["event"], last["part"], last["noticed"]) == ("unit-repaired", "port", "event")
+        assert "address" in last["kinds"]
         assert last["seconds"] < 1.0
         assert watch.end(signal.SIGINT) == 0
 
 
 def test_a_bad_file_is_told_and_the_host_stays_as_it_was_wanted(site: Site) -> None:
     file = site.file(example())
-    with watching(site, file) as watch:
+    with watching(site, file, "-o", "json") as watch:
         file.write_text("networks: [")
-        watch.until(lambda: "[not-yaml]" in watch.err)
+        watch.until(lambda: any(one.get("code") == "not-yaml" for one in records(watch)))
         site.remove_address("vm1", "10.0.0.5")
-        watch.until(lambda: "put back" in watch.out)
+        watch.until(lambda: "unit-repaired" in watch.out)
         new = site.folder / "new.yaml"
         new.write_text(example(("203.0.113.51", "203.0.113.52")))
         new.replace(file)  # as editors do
-        watch.until(lambda: "203.0.113.52" in watch.out)
+        watch.until(lambda: any(one.get("noticed") == "file" for one in records(watch)))
+        assert records(watch)[-1]["event"] == "unit-done"
         watch.process.send_signal(signal.SIGHUP)
         assert watch.end() == 0
     assert site.run("verify").status == 0
+
+
+def test_a_key_is_changed_while_it_watches_and_old_records_are_still_told(site: Site) -> None:
+    file = site.file(example())
+    with watching(site, file, "-o", "json") as watch:
+        old = [
+            one["unit"] for one in records(watch) if one["event"] == "unit-done" and one["part"] == "router"
+        ]
+        assert site.run("keys", "rotate").status == 0
+        before = watch.out.count("config-read")
+        watch.process.send_signal(signal.SIGHUP)
+        watch.until(lambda: watch.out.count("config-read") > before)
+        site.remove_address("vm1", "10.0.0.5")
+        watch.until(lambda: "unit-repaired" in watch.out)
+        new = [one["unit"] for one in records(watch) if one["event"] == "unit-repaired"]
+        assert watch.end() == 0
+    named = {one["unit"] for one in records(watch) if one["event"] == "unit-done"}
+    assert not set(new) & named
+    revealed = site.run("reveal", *old, *new)
+    assert revealed.status == 0
+    assert revealed.out.count("router ") == len(old)
+    assert revealed.out.count("port vm1 ") == 1
+
+
+def test_what_ends_it_at_the_start_is_a_code_and_no_sentence(site: Site) -> None:
+    file = site.file("networks: [")
+    ended = site.run("apply", file, "--watch")
+    assert ended.status == 2
+    assert "code=not-yaml" in ended.out
+    assert ended.err == ""
+    assert str(file) not in ended.out
+    # Nobody is left blind: who may read the state directory is told all of it.
+    explained = site.run("explain", "not-yaml")
+    assert str(file) in explained.out.splitlines()[-1]
+    assert (site.run.state / "sentences.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_verb_that_ends_logs_only_where_a_file_is_configured(site: Site) -> None:
+    file, log = site.file(example()), site.folder / "deuteron.log"
+    shown = site.run("apply", file, DEUTERON_LOG_FILE=str(log), DEUTERON_LOG_FORM="json")
+    assert shown.status == 0
+    assert "change-finished" not in shown.out + shown.err
+    told = [msgspec.json.decode(line) for line in log.read_text().splitlines()]
+    assert [told[0]["event"], told[-1]["event"]] == ["change-began", "change-finished"]
+    assert told[-1]["failed"] == 0
+    assert len([one for one in told if one["event"] == "unit-done"]) == told[-1]["units"] == 8
+    assert log.stat().st_mode & 0o777 == 0o640
+    assert str(file) not in log.read_text()
 
 
 def test_nobody_else_applies_while_it_watches(site: Site) -> None:

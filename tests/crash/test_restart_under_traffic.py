@@ -77,7 +77,7 @@ def test_a_watching_process_that_comes_and_goes_loses_no_packet(
     with Traffic([DISTRIBUTED, CENTRALISED], PACKETS // 4, RATE) as traffic:
         while traffic.flowing:
             process = place.start("apply", file, "--watch")
-            process.says("No changes.")
+            process.says("units=0 failed=0")
             assert process.catches(signal.SIGTERM)
             process.send(end)
             ended = process.wait()

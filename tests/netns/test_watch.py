@@ -57,6 +57,11 @@ def first(wanted: Wanted, kind: type[KernelObject], netns: str = "", **more: obj
     raise LookupError((kind, netns, more))
 
 
+def _routes(wanted: Wanted, netns: str) -> Iterator[Route]:
+    for unit in wanted.units:
+        yield from (t for t in unit.objects if isinstance(t, Route) and t.netns.startswith(netns))
+
+
 def damages(wanted: Wanted) -> Iterator[tuple[str, str]]:
     """What somebody does, by kind."""
     for netns in ("qrouter-", "fip-", "snat-", "vm1"):
@@ -67,8 +72,8 @@ def damages(wanted: Wanted) -> Iterator[tuple[str, str]]:
             f"ip -n {address.netns} address delete {address.address} dev {address.dev}",
         )
     for netns in ("qrouter-", "fip-", "vm1"):
-        route = first(wanted, Route, netns)
-        assert isinstance(route, Route)
+        # One by a gateway, so that the same without it is another one.
+        route = next(r for r in _routes(wanted, netns) if r.nexthops[0].via)
         where = f"ip -n {route.netns} {'-6' if ':' in route.destination else '-4'} route"
         yield f"route deleted in {netns}", f"{where} delete {route.destination} table {route.table}"
         dev = route.nexthops[0].dev

@@ -8,8 +8,29 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from deuteron.objects import NftChain, NftElement, NftRule, NftSet, NftTable
-from deuteron.objects.nft import Field, Lookup, Match, Nat, Notrack, SetMark, SetRef, Statement, Verdict
-from deuteron.objects.nft_names import CT_STATE, CT_STATUS, ICMP_TYPE, ICMPV6_TYPE, NFPROTO, PROTOCOLS
+from deuteron.objects.nft import (
+    Field,
+    Limit,
+    Lookup,
+    Match,
+    Nat,
+    Notrack,
+    Remember,
+    SetMark,
+    SetRef,
+    Statement,
+    Verdict,
+)
+from deuteron.objects.nft_names import (
+    CT_STATE,
+    CT_STATUS,
+    ICMP_TYPE,
+    ICMPV6_TYPE,
+    NFPROTO,
+    PACKET_TYPE,
+    PROTOCOLS,
+    ROUTE_TYPE,
+)
 
 NETNS: Final = "qrouter-1"
 
@@ -202,14 +223,28 @@ _VALUES: Final[dict[Field, st.SearchStrategy[Any]]] = {
     "icmpv6 type": _one_or_more(_names(ICMPV6_TYPE)),
     "th dport": _one_or_more(_port),
     "fib saddr . iif oif": st.just("0"),
+    "fib saddr oif": st.just("0"),
+    "fib saddr type": _names(ROUTE_TYPE),
+    "fib daddr . iif type": _names(ROUTE_TYPE),
+    "meta pkttype": _names(PACKET_TYPE),
+    "ip hdrlength": st.integers(5, 15).map(str),
+    "ip6 hoplimit": st.integers(0, 255).map(str),
+    "exthdr rt": st.just("missing"),
+    "rt ip nexthop": _v4 | st.just(SetRef("v4_set")),
+    "rt ip6 nexthop": _v6 | st.just(SetRef("v6_set")),
 }
 _matches = st.sampled_from(sorted(_VALUES)).flatmap(
     lambda field: st.builds(Match, st.just(field), _VALUES[field], st.sampled_from(("==", "!=")))
 )
 _verdicts = st.sampled_from([(Verdict("accept"),), (Verdict("drop"),), (Verdict("return"),)])
 _marks = st.integers(0, 2**32 - 1).map(lambda mark: (SetMark(mark),))
+_rates = st.builds(Limit, st.integers(1, 1_000_000), st.integers(1, 1_000_000))
+_remembered = st.builds(
+    Remember, st.just("v4_dynamic"), st.sampled_from(("ip saddr", "ip daddr")), st.none() | _rates
+) | st.builds(Remember, st.just("links"), st.just("iifname"), st.none() | _rates)
+_limited = st.tuples(_rates | _remembered, _verdicts).map(lambda two: (two[0], *two[1]))
 _filter_statements: st.SearchStrategy[Any] = (
-    _verdicts | _marks | st.tuples(_marks, _verdicts).map(lambda two: (*two[0], *two[1]))
+    _verdicts | _limited | _marks | st.tuples(_marks, _verdicts).map(lambda two: (*two[0], *two[1]))
 )
 _destinations: st.SearchStrategy[Any] = st.one_of(
     st.builds(Nat, st.just("dnat"), st.just("ip"), _v4),
@@ -224,11 +259,13 @@ _destinations: st.SearchStrategy[Any] = st.one_of(
 ).map(lambda nat: (nat,))
 _comments = st.just("") | st.text("abc XYZ'09 .,:;()<>@/-", min_size=1, max_size=127)
 _SETS: Final = (
+    NftSet(name="links", type=("ifname",), size=16, timeout=10),
     NftSet(
         name="port_map",
         type=("ipv4_addr", "inet_proto", "inet_service"),
         data=("ipv4_addr", "inet_service"),
     ),
+    NftSet(name="v4_dynamic", type=("ipv4_addr",), size=1024),
     NftSet(name="v4_map", type=("ipv4_addr",), data=("ipv4_addr",)),
     NftSet(name="v4_set", type=("ipv4_addr",)),
     NftSet(name="v6_set", type=("ipv6_addr",)),

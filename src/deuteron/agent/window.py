@@ -104,7 +104,8 @@ class Index:
         if only is None:
             return self._look
         sysctls = {netns: paths for netns in only if (paths := self._look.sysctls.get(netns))}
-        return Look(namespaces=self._look.namespaces & only, sysctls=sysctls, only=only)
+        own = {netns: values for netns in only if (values := self._look.own.get(netns))}
+        return Look(namespaces=self._look.namespaces & only, sysctls=sysctls, own=own, only=only)
 
     def within(self, only: frozenset[str] | None) -> Wanted:
         """What is wanted in a window: the same units, with what is seen of them there."""
@@ -155,6 +156,7 @@ class Index:
                 if isinstance(thing, Veth | Bridge | Tap):
                     for netns, name in ends(thing):
                         links[netns].add(name)
+                        parameters[netns].update(self._own_directories(netns, name))
                 elif isinstance(thing, Sysctl):
                     parameters[thing.netns].add(thing.path.rpartition("/")[0])
                 elif isinstance(thing, NeighbourProxy):
@@ -164,6 +166,11 @@ class Index:
             parameters={netns: frozenset(paths) for netns, paths in parameters.items()},
             proxies=frozenset(proxies),
         )
+
+    def _own_directories(self, netns: str, dev: str) -> set[str]:
+        """Where a link keeps what it should say for itself."""
+        families = {own.family for own in self._look.own.get(netns, ())}
+        return {f"net/{family}/conf/{dev}" for family in families}
 
 
 def _with(unit: Unit, things: Sequence[KernelObject]) -> Unit:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
 
 from msgspec.structs import replace
 
-from deuteron.compile.policy import FIP_GATEWAY, NDP_GATEWAY, Kind, link_sysctls, netns_sysctls
-from deuteron.objects import Delete, KernelObject, Look, Netns, Step, Sysctl, Veth, Wanted
+from deuteron.compile.policy import LINK_KINDS, kind_of, packaged
+from deuteron.objects import (
+    Delete,
+    KernelObject,
+    Look,
+    Netns,
+    OwnValue,
+    Step,
+    Sysctl,
+    Veth,
+    Wanted,
+    own_values,
+)
 from deuteron.objects.base import HOST
 from deuteron.objects.ownership import may_be_ours
 from deuteron.reconcile import Plan
 from deuteron.reconcile.invariant import namespaces_of
-
-#: The policy of a namespace, by the prefix of its name.
-_POLICY: Final[dict[str, Kind]] = {"qrouter-": "router", "snat-": "router", "fip-": "fip", "net-": "network"}
 
 
 def look_for(wanted: Wanted, *earlier: Wanted) -> Look:
@@ -31,7 +38,19 @@ def look_for(wanted: Wanted, *earlier: Wanted) -> Look:
     # Whatever a unit has in an instance's namespace is on a pair of its own into it.
     look = look_at_objects(obj for unit in units for obj in unit.objects if isinstance(obj, Sysctl | Veth))
     needed = _of_instances(need.name for unit in units for need in unit.needs if need.kind == "netns")
-    return replace(look, namespaces=look.namespaces | needed)
+    return replace(look, namespaces=look.namespaces | needed, own=_own(wanted))
+
+
+def _own(wanted: Wanted) -> dict[str, tuple[OwnValue, ...]]:
+    """What links should say for themselves; namespaces of a kind share one value."""
+    of_netns: defaultdict[str, list[Sysctl]] = defaultdict(list)
+    for unit in wanted.units:
+        for thing in unit.objects:
+            if isinstance(thing, Sysctl) and not thing.dev:
+                of_netns[thing.netns].append(thing)
+    shared: dict[tuple[OwnValue, ...], tuple[OwnValue, ...]] = {}
+    values = {netns: own_values(things) for netns, things in of_netns.items()}
+    return {netns: shared.setdefault(one, one) for netns, one in values.items() if one}
 
 
 def look_at_objects(objects: Iterable[KernelObject]) -> Look:
@@ -90,10 +109,15 @@ def _out_of_sight(step: Step, look: Look) -> bool:
 
 
 def _policy_paths(netns: str, gone: Delete) -> Iterator[str]:
-    kind = next((kind for prefix, kind in _POLICY.items() if netns.startswith(prefix)), None)
-    if kind is not None:
-        yield from (one.path for one in netns_sysctls(kind, netns))
+    kind, policy = kind_of(netns), packaged()
+    if kind is None:
+        return
+    yield from (one.path for one in policy.netns_sysctls(kind, netns))
     for thing in gone.contents:
-        if isinstance(thing, Veth) and thing.peer_netns == netns:
-            knobs = (*FIP_GATEWAY, *NDP_GATEWAY) if thing.peer_name.startswith(("fg-", "qg-")) else ()
-            yield from (one.path for one in link_sysctls(knobs, netns, thing.peer_name))
+        if (
+            isinstance(thing, Veth)
+            and thing.peer_netns == netns
+            and thing.peer_name.startswith(("fg-", "qg-"))
+        ):
+            for link in LINK_KINDS:
+                yield from (one.path for one in policy.link_sysctls(link, netns, thing.peer_name))

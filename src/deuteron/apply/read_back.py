@@ -50,6 +50,7 @@ def read_back(kernel: Kernel, wanted: Wanted, plan: Plan, result: Result) -> tup
             look,
             namespaces=look.namespaces & touched,
             sysctls={netns: paths for netns, paths in look.sysctls.items() if netns in touched},
+            own={netns: values for netns, values in look.own.items() if netns in touched},
             only=touched,
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import click
 
 from deuteron.agent.change import forward
 from deuteron.cli import output as out
+from deuteron.cli.confinement import chosen_mode, confined, log_directories, settings_files
+from deuteron.cli.notify import manager
 from deuteron.cli.options import (
     input_options,
     optional_file_argument,
@@ -19,7 +22,9 @@ from deuteron.cli.options import (
 )
 from deuteron.cli.progress import run_with_progress
 from deuteron.cli.session import Request, nothing_applied, opened, read
-from deuteron.cli.watch import apply_and_watch, watch_options
+from deuteron.cli.settings import state_path
+from deuteron.cli.watch import apply_and_watch, ending_on_record, watch_options
+from deuteron.logs.setup import LogForm
 from deuteron.state.directory import State
 from deuteron.state.journal import Target
 
@@ -35,11 +40,12 @@ def apply_command(
     file: Path | None,
     host: str | None,
     external_bridges: tuple[str, ...],
+    policy: Path | None,
     state_dir: Path | None,
     parallel: int,
     watch: bool,
     interval: float,
-    output: str,
+    output: LogForm,
 ) -> None:
     """Make this host as FILE says, unit by unit, each a transaction.
 
@@ -56,27 +62,55 @@ def apply_command(
     deuteron apply
     deuteron apply --watch examples/one-host.yaml
     """
-    if file is None and (host is not None or external_bridges):
-        raise click.UsageError("--host and --external-bridge are about a FILE, and none is named")
-    request = None if file is None else Request(file=file, host=host, external_bridges=external_bridges)
+    if file is None and (host is not None or external_bridges or policy is not None):
+        raise click.UsageError("--host, --external-bridge and --policy go with a FILE, and none is named")
+    request = (
+        None
+        if file is None
+        else Request(file=file, host=host, external_bridges=external_bridges, policy=policy)
+    )
+    if watch:
+        files = tuple(one for one in (file, policy, *settings_files()) if one is not None)
+        with (
+            ending_on_record(output, state_path(state_dir)),
+            manager() as service_manager,  # by a socket, which a confined process cannot make
+            confined(state_path(state_dir), files=files, write=log_directories(), mode=chosen_mode()) as held,
+            opened(state_dir, parallel, privileged=held.broker) as session,
+        ):
+            again = None if request is None else partial(asked_target, request, session.state, _unsaid)
+            target = known_target(session.state) if again is None else again()
+            apply_and_watch(
+                session,
+                target,
+                again,
+                file,
+                interval=interval,
+                form=output,
+                heard=held.heard,
+                begun=held.tell,
+                manager=service_manager,
+            )
+        return
     with opened(state_dir, parallel) as session:
         target = known_target(session.state) if request is None else asked_target(request, session.state)
-        if watch:
-            again = None if request is None else partial(asked_target, request, session.state)
-            apply_and_watch(session, target, again, file, interval=interval, form=output)
-            return
         ok = run_with_progress(session, target, form=output)
     sys.exit(0 if ok else 1)
 
 
-def asked_target(request: Request, state: State) -> Target:
+def _unsaid(_notices: Iterable[str]) -> None:
+    """A watch has no reader at hand: how many notices there are is in its log."""
+
+
+def asked_target(
+    request: Request, state: State, tell: Callable[[Iterable[str]], None] = out.notices
+) -> Target:
     """Where a file says to go; what the reader should know of it is told.
 
     Raises:
         InputError: the file is not acceptable.
     """
     loaded = read(request, state.allocations())
-    out.notices(loaded.view.notices)
+    tell(loaded.view.notices)
     return Target(
         verb="apply",
         view=loaded.view,

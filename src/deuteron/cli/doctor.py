@@ -75,6 +75,7 @@ def doctor_command(
     adopt: bool,
     host: str | None,
     external_bridges: tuple[str, ...],
+    policy: Path | None,
     state_dir: Path | None,
     output: str,
 ) -> None:
@@ -108,7 +109,9 @@ def doctor_command(
     if file is not None and not adopt:
         raise click.UsageError("FILE goes with --adopt; to compare the host with a file, use deuteron verify")
     if adopt:
-        request = Request(file=file, host=host, external_bridges=external_bridges) if file else None
+        request = (
+            Request(file=file, host=host, external_bridges=external_bridges, policy=policy) if file else None
+        )
         _adopt(request, state_dir, output)
     path = state_path(state_dir)
     with real_kernel() as kernel:

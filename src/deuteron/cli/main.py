@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import gc
 import sys
-import traceback
 from importlib.metadata import version
+from pathlib import Path
 
 import click
 
 from deuteron.agent.change import Interrupted
 from deuteron.cli.apply import apply_command
+from deuteron.cli.audit import audit_command
+from deuteron.cli.config import config_group
+from deuteron.cli.defect import tell_defect
 from deuteron.cli.demo import demo
 from deuteron.cli.destroy import destroy_command
 from deuteron.cli.doctor import doctor_command
+from deuteron.cli.explain import explain_command
+from deuteron.cli.install import install_command, uninstall_command
+from deuteron.cli.keys import keys_command
 from deuteron.cli.plan import plan_command
+from deuteron.cli.policy import policy_command
 from deuteron.cli.recover import recover_command
+from deuteron.cli.reveal import reveal_command
+from deuteron.cli.review import review_command
+from deuteron.cli.settings import begin
 from deuteron.cli.show import show_command
 from deuteron.cli.status import status_command
 from deuteron.cli.verify import verify_command
@@ -24,7 +34,15 @@ from deuteron.errors import DeuteronError, InputError
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(version("deuteron"), prog_name="deuteron")
-def cli() -> None:
+@click.option(
+    "--config",
+    "config_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The configuration (default /etc/deuteron/deuteron.toml, or the user's; DEUTERON_CONFIG).",
+)
+@click.pass_context
+def cli(context: click.Context, config_file: Path | None) -> None:
     """The networking of an OpenStack cloud for this Linux host; every change a transaction.
 
     \b
@@ -44,7 +62,8 @@ def cli() -> None:
       deuteron doctor [--repair]
 
     Exit status: 0 done, 1 failed, 2 bad usage or input, 3 differences found (plan, verify,
-    doctor, status).
+    doctor, status) or a check that failed (audit,
+    review).
 
     \b
     With -o json every verb prints one document on standard output:
@@ -54,7 +73,14 @@ def cli() -> None:
       show                     version, host, differing
       status                   version, healthy, committed, pending, units, quarantined
       doctor                   version, healthy, findings, tally; with --repair also remaining
+      config check, show       version, file, and paths or keys
+      policy                   version, entries
+      audit, review            version, clean, tally, findings, rules
+      reveal, keys             version, tokens or keys
+      explain                  version, code, meaning, next
+      install, uninstall       version, dry_run, files, commands
     """
+    begin(context, config_file)
 
 
 for command in (
@@ -66,7 +92,16 @@ for command in (
     verify_command,
     status_command,
     doctor_command,
+    audit_command,
     destroy_command,
+    config_group,
+    policy_command,
+    reveal_command,
+    review_command,
+    keys_command,
+    explain_command,
+    install_command,
+    uninstall_command,
 ):
     cli.add_command(command)
 
@@ -125,9 +160,8 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
-    except Exception:  # the outermost loop: an error nobody foresaw is shown whole
-        traceback.print_exc()
-        report("this is a defect of deuteron; please report it with the lines above", "defect")
+    except Exception as unforeseen:  # the outermost loop: an error nobody foresaw is kept whole
+        tell_defect(unforeseen)
         sys.exit(1)
 
 

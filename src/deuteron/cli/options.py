@@ -29,9 +29,18 @@ output_option = click.option(
 )
 
 
+policy_option = click.option(
+    "--policy",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Your values for entries of the host policy (see deuteron policy).",
+)
+
+
 def input_options(function: Callable[P, R]) -> Callable[P, R]:
-    """``--host`` and ``--external-bridge``: what a Neutron payload does not say."""
+    """``--host``, ``--external-bridge``, ``--policy``: what a Neutron payload or a topology does not say."""
     for option in (
+        policy_option,
         click.option(
             "--external-bridge",
             "external_bridges",

@@ -55,6 +55,7 @@ def plan_command(
     file: Path,
     host: str | None,
     external_bridges: tuple[str, ...],
+    policy: Path | None,
     state_dir: Path | None,
     form: str,
     shell: str,
@@ -77,7 +78,8 @@ def plan_command(
     if shell == "shell" and form == "json":
         raise click.UsageError("--format shell and -o json exclude each other: the script is no JSON")
     loaded = read(
-        Request(file=file, host=host, external_bridges=external_bridges), known_allocations(state_dir)
+        Request(file=file, host=host, external_bridges=external_bridges, policy=policy),
+        known_allocations(state_dir),
     )
     output.notices(loaded.view.notices)
     wanted = compile_host(loaded.view)

@@ -12,14 +12,18 @@ import msgspec
 from deuteron.agent.change import Changed, change, wanted_before
 from deuteron.apply import Prepared, Reporter
 from deuteron.apply.result import Silent
+from deuteron.cli.records import Records, records_for
+from deuteron.cli.settings import check_now, settings, state_path
 from deuteron.domain import HostView
 from deuteron.errors import HostError
 from deuteron.inputs import Loaded, load
 from deuteron.inputs.allocate import Allocations
+from deuteron.inputs.overrides import read_overrides
 from deuteron.kernel.linux import LinuxKernel, probe
 from deuteron.kernel.linux.announce import Announcer
+from deuteron.kernel.linux.privileged import Privileged
 from deuteron.objects import Wanted
-from deuteron.state import State, default_state_dir
+from deuteron.state import State
 from deuteron.state.host import RUN_DIR, Claim, claim
 from deuteron.state.journal import Target
 
@@ -34,6 +38,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     file: Path
     host: str | None = None
     external_bridges: Sequence[str] = ()
+    policy: Path | None = None
 
 
 def read(request: Request, allocations: Allocations) -> Loaded:
@@ -42,11 +47,15 @@ def read(request: Request, allocations: Allocations) -> Loaded:
     Raises:
         InputError: the file is not acceptable.
     """
+    known = settings()
+    policy = request.policy or known.policy
     return load(
         request.file,
-        host=request.host,
+        host=request.host or known.host,
         external_bridges=request.external_bridges,
+        default_bridges=known.external_bridges,
         allocations=allocations,
+        overrides=() if policy is None else read_overrides(policy),
     )
 
 
@@ -70,11 +79,13 @@ class Session(NamedTuple):
 
     Attributes:
         kernels: one for each worker; the first one looks.
+        records: tell the log of each change.
     """
 
     kernels: tuple[LinuxKernel, ...]
     state: State
     claim: Claim
+    records: Records
 
     def change(
         self,
@@ -89,17 +100,21 @@ class Session(NamedTuple):
 
         The host is this state directory's from the first write, and nobody's when nothing is left.
         """
-        changed = change(
-            self.kernels,
-            self.state,
-            target,
-            wanted,
-            reporter=reporter,
-            begun=self.claim.hold,
-            rulesets=self.kernels[0].rulesets,
-            planned=planned,
-            whole=whole,
-        )
+
+        def run(reporter: Callable[[Prepared], Reporter]) -> Changed:
+            return change(
+                self.kernels,
+                self.state,
+                target,
+                wanted,
+                reporter=reporter,
+                begun=self.claim.hold,
+                rulesets=self.kernels[0].rulesets,
+                planned=planned,
+                whole=whole,
+            )
+
+        changed = self.records.around(target, reporter, run)
         if target.view is None and changed.result.ok and not self.state.intents():
             self.claim.release()
         return changed
@@ -111,13 +126,20 @@ class Session(NamedTuple):
 
 
 @contextmanager
-def opened(state_dir: Path | None, parallel: int = 1, *, take_over: bool = False) -> Iterator[Session]:
+def opened(
+    state_dir: Path | None,
+    parallel: int = 1,
+    *,
+    take_over: bool = False,
+    privileged: Privileged | None = None,
+) -> Iterator[Session]:
     """The kernel, the state directory held against every other apply, and the host likewise.
 
     Args:
         state_dir: the one that was named, if any.
         parallel: how many workers.
         take_over: make the host this directory's, whosever it was.
+        privileged: does what this process, being confined, may not do.
 
     Raises:
         HostError: a privilege or a feature is missing, the directory is in use or unusable
@@ -130,17 +152,16 @@ def opened(state_dir: Path | None, parallel: int = 1, *, take_over: bool = False
         claim(RUN_DIR, state.id, state.path, take_over=take_over) as held,
         ExitStack() as stack,
     ):
+        check_now(state.path)
         rulesets = state.rulesets()
         kernels: list[LinuxKernel] = []
         for _ in range(parallel):
-            kernels.append(LinuxKernel(announcer=Announcer(repeats=ONE_SHOT_REPEATS), rulesets=rulesets))
+            announcer = Announcer(repeats=ONE_SHOT_REPEATS)
+            kernels.append(LinuxKernel(announcer=announcer, rulesets=rulesets, privileged=privileged))
             stack.callback(kernels[-1].close)
-        yield Session(tuple(kernels), state, held)
-
-
-def state_path(state_dir: Path | None) -> Path:
-    """The state directory that was named, or this user's."""
-    return state_dir or default_state_dir()
+        records = records_for(state.path)
+        stack.callback(records.close)
+        yield Session(tuple(kernels), state, held, records)
 
 
 @contextmanager

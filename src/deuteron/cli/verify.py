@@ -26,6 +26,7 @@ def verify_command(
     file: Path | None,
     host: str | None,
     external_bridges: tuple[str, ...],
+    policy: Path | None,
     state_dir: Path | None,
     output: str,
 ) -> None:
@@ -41,7 +42,7 @@ def verify_command(
     if file is None:
         view = committed_view(state_dir)
     else:
-        request = Request(file=file, host=host, external_bridges=external_bridges)
+        request = Request(file=file, host=host, external_bridges=external_bridges, policy=policy)
         view = read(request, known_allocations(state_dir)).view
     with real_kernel() as kernel:
         found = verify(kernel, compile_host(view))

@@ -1,14 +1,19 @@
-"""``deuteron apply --watch``: apply, then put back whatever somebody takes away or changes."""
+"""``deuteron apply --watch``: apply, then put back whatever somebody takes away or changes.
+
+What it tells is a log: events, codes, numbers and pseudonyms, since it runs for months and nobody knows
+who reads it.  ``deuteron reveal`` and ``deuteron explain`` tell the rest to who may know.
+"""
 
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 import click
 import msgspec
@@ -17,21 +22,23 @@ from deuteron.agent.change import wanted_of
 from deuteron.agent.mend import Road
 from deuteron.agent.watch import INTERVAL, Repair, Watch
 from deuteron.agent.window import Found
+from deuteron.cli.defect import keep_defect
+from deuteron.cli.notify import Manager
 from deuteron.cli.options import P, R
-from deuteron.cli.progress import run_with_progress
+from deuteron.cli.records import Records, configured, log_for, names_of, write_unit
+from deuteron.cli.sentences import keep_sentence
 from deuteron.cli.session import Session
+from deuteron.cli.settings import reload
 from deuteron.errors import DeuteronError
-from deuteron.kernel.linux.events import Events
+from deuteron.kernel.linux.events import Events, Heard
+from deuteron.logs import Ref
+from deuteron.logs.events import Event
+from deuteron.logs.setup import Log, LogForm, nameless, take_over
 from deuteron.objects import HOST, Wanted
-from deuteron.reconcile.render import line
-from deuteron.reconcile.words import plain
-from deuteron.state.directory import Clock
 from deuteron.state.journal import Target
 
 #: Where namespaces have their names.
 _NETNS_DIR: Final = Path("/run/netns")
-#: How many steps of a repair one line of text names.
-_TOLD: Final = 3
 
 
 def watch_options(function: Callable[P, R]) -> Callable[P, R]:
@@ -56,57 +63,60 @@ def watch_options(function: Callable[P, R]) -> Callable[P, R]:
 
 
 class Teller:
-    """A line for each repair on standard output, what else there is to say on standard error."""
+    """A record for each repair, and for each look or change that was refused.
 
-    def __init__(self, form: str, clock: Clock) -> None:
-        self._form = form
-        self._clock = clock
+    Args:
+        log: where to.
+        records: of the changes, which it numbers.
+        state_dir: where the sentences stay.
+        manager: hears that the watch is alive.
+    """
+
+    def __init__(self, log: Log, records: Records, state_dir: Path, manager: Manager) -> None:
+        self._log = log
+        self._records = records
+        self._state_dir = state_dir
+        self._manager = manager
 
     def repaired(self, repair: Repair) -> None:
         """A unit was mended, or could not be."""
-        now = self._clock()
-        if self._form == "json":
-            click.echo(msgspec.json.encode(document(repair, now)).decode())
-        else:
-            click.echo(sentence(repair, now))
+        write_unit(
+            self._log,
+            repair.result,
+            repair.steps,
+            revision=self._records.revision,
+            seconds=repair.seconds,
+            noticed=repair.noticed,
+        )
+        self._manager.alive()
 
     def trouble(self, error: DeuteronError) -> None:
         """A look, a change or FILE was refused; what was wanted before still is."""
-        click.echo(f"deuteron: {error.message} [{error.code}]", err=True)
+        keep_sentence(self._state_dir, error)
+        self._log.write(Event.TROUBLE, code=error.code)
+        self._manager.alive()
 
-    def looked(self, found: Found) -> None:
-        """Nothing to say."""
-
-
-def document(repair: Repair, at: datetime) -> dict[str, Any]:
-    """A repair as one JSON document."""
-    result = repair.result
-    steps = repair.steps.steps if repair.steps is not None else ()
-    return {
-        "version": 1,
-        "at": at,
-        "unit": result.unit,
-        "title": result.title,
-        "outcome": result.outcome,
-        "noticed": repair.noticed,
-        "seconds": round(repair.seconds, 4),
-        "steps": [line(step) for step in steps],
-        "code": result.code,
-        "error": result.error,
-        "left": result.left,
-    }
+    def looked(self, found: Found) -> None:  # noqa: ARG002 -- so that is the listener's protocol
+        """Nothing to say, but to a watchdog."""
+        self._manager.alive()
 
 
-def sentence(repair: Repair, at: datetime) -> str:
-    """A repair in one line."""
-    result = repair.result
-    when = at.isoformat(timespec="milliseconds")
-    if result.outcome != "done":
-        return f"{when} {plain(result.title)}: {result.outcome}: {plain(result.error)} [{result.code}]"
-    steps = [line(step) for step in (repair.steps.steps if repair.steps is not None else ())]
-    told = "; ".join(map(plain, steps[:_TOLD]))
-    more = f"; and {len(steps) - _TOLD} more" if len(steps) > _TOLD else ""
-    return f"{when} {plain(result.title)}: put back in {repair.seconds * 1000:.0f} ms: {told}{more}"
+@contextmanager
+def ending_on_record(form: LogForm, state_dir: Path) -> Iterator[None]:
+    """Whatever ends a watch before its time is a record with a code; its sentence is for a terminal alone.
+
+    Args:
+        form: of the record.
+        state_dir: where the sentence stays.
+    """
+    try:
+        yield
+    except DeuteronError as error:
+        if sys.stderr.isatty():
+            raise
+        keep_sentence(state_dir, error)
+        nameless(sys.stdout, form).write(Event.WATCH_ENDED, code=error.code)
+        sys.exit(error.exit_status)
 
 
 def apply_and_watch(
@@ -116,7 +126,10 @@ def apply_and_watch(
     file: Path | None,
     *,
     interval: float,
-    form: str,
+    form: LogForm,
+    heard: Heard | None = None,
+    begun: Callable[[Log], None] = lambda _log: None,
+    manager: Manager | None = None,
 ) -> None:
     """Apply, then watch until SIGTERM or Ctrl-C.
 
@@ -127,56 +140,69 @@ def apply_and_watch(
         file: FILE, to hear of its changes.
         interval: seconds between two looks at everything.
         form: ``text`` or ``json``.
+        heard: the sockets of the kernel's notifications, where they are open already.
+        begun: told of the log, before anything else is written to it.
+        manager: of services, where one has started this.
 
     Raises:
         DeuteronError: the first apply could not be begun, or the kernel's notifications are not to be had.
     """
-    teller = Teller(form, session.state.clock)
+    manager = manager or Manager()
+    where = configured()
+    if form == "json":
+        where = msgspec.structs.replace(where, form=form)
+    log = log_for(where, session.state.path, sys.stdout)
+    take_over(log, partial(keep_defect, session.state.path))
+    begun(log)
     wanted = wanted_of(target)
     known = [target]
 
+    @manager.reloading()
     def reader() -> tuple[Target, Wanted] | None:
+        # Asked for by SIGHUP as well: a new key, or a new file of the old name, is in use from here on.
+        reload(session.state.path)
+        log.rename(names_of(where, session.state.path))
+        log.reopen(where.file)
+        log.write(Event.CONFIG_READ)
         if reread is None or (new := reread()).view == known[0].view:
             return None
         known[0] = new
+        _tell_notices(log, new)
         return new, wanted_of(new)
 
-    events = Events(_NETNS_DIR, file)
+    quiet = session._replace(records=Records())
+    teller = Teller(log, quiet.records, session.state.path, manager)
+    events = Events(_NETNS_DIR, file, heard=heard)
     try:
-        road = Road(session.change, session.state, target, reader)
+        road = Road(quiet.change, session.state, target, reader)
         watch = Watch(session.kernels[0], wanted, events, road, teller, interval=interval)
         # From here on, so that no moment is left in which SIGTERM has its default action.
         with _signals(watch):
-            _first_apply(session, target, wanted, teller, form)
+            _tell_notices(log, target)
+            session._replace(records=Records(log)).change(target, wanted)
             watch.begin()
-            _say_what(wanted, file, interval, events.unwatched)
+            _say_what(log, wanted, file, interval, events.unwatched)
+            manager.ready(interval)
             watch.run()
+            manager.stopping()
     finally:
         events.close()
-    click.echo("The watch has ended; the host stays as it is.", err=True)
+    log.write(Event.WATCH_ENDED)
 
 
-def _first_apply(session: Session, target: Target, wanted: Wanted, teller: Teller, form: str) -> None:
-    """As without ``--watch``, in text; a document for each unit in JSON, like those that follow."""
-    if form == "text":
-        run_with_progress(session, target, form=form)
-        return
-    for result in session.change(target, wanted).result.units:
-        teller.repaired(Repair(result=result, steps=None, seconds=result.seconds, noticed="file"))
+def _tell_notices(log: Log, target: Target) -> None:
+    if target.view is not None and target.view.notices:
+        log.write(Event.INPUT_NOTICES, notices=len(target.view.notices))
 
 
-def _say_what(wanted: Wanted, file: Path | None, interval: float, unwatched: int) -> None:
+def _say_what(log: Log, wanted: Wanted, file: Path | None, interval: float, unwatched: int) -> None:
     places = {thing.key[1] for unit in wanted.units for thing in unit.objects} - {HOST}
-    told = f"Watching {len(places)} network namespaces and our links on the host"
-    told += f", and {file}" if file is not None else ""
-    click.echo(f"{told}; a look at everything every {interval:g} s. Ctrl-C ends it.", err=True)
+    source = Ref("path", str(file.resolve())) if file is not None else None
+    log.write(Event.WATCH_BEGAN, namespaces=len(places), file=source, interval=interval)
     if unwatched:
-        click.echo(
-            f"note: {unwatched} directories of kernel parameters are not watched for want of inotify watches:"
-            " raise fs.inotify.max_user_watches; until then changes there are found every"
-            f" {interval:g} s",
-            err=True,
-        )
+        log.write(Event.WATCH_BLIND, directories=unwatched, interval=interval)
+    if sys.stderr.isatty():
+        click.echo("Watching; Ctrl-C ends it.", err=True)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
-"""The nftables tables of the routing namespaces.
+"""The nftables tables of our namespaces.
 
-Every table is default drop for what is forwarded and for what the namespace itself
-receives.  What changes with a floating IP is an element of a map or set, never a rule.
+Every filter chain drops what no rule of it accepts: what is forwarded, what the namespace itself
+receives and says, what comes in with a source that does not live there, what would leave
+untranslated.  What changes with a floating IP is an element of a map or set, never a rule.
 """
 
 from __future__ import annotations
@@ -10,6 +11,35 @@ from typing import Final, Literal
 
 import msgspec
 
+from deuteron.compile import limits
+from deuteron.compile.filter_local import (
+    OWN4,
+    OWN6,
+    OWN_SETS,
+    fip_guard,
+    input_chain,
+    leaving,
+    network_chains,
+    output_chain,
+    own_source,
+    router_guard,
+    translated,
+)
+from deuteron.compile.filter_rules import (
+    ACCEPT,
+    IPV4,
+    IPV6,
+    KNOWN,
+    LINK_LOCAL4,
+    TO_FLOATING_IP,
+    VALID,
+    among,
+    base,
+    came,
+    goes,
+    rule,
+)
+from deuteron.compile.policy import Policy
 from deuteron.compile.scopes import Links, Scopes
 from deuteron.objects import NftChain, NftElement, NftRule, NftSet, NftTable
 from deuteron.objects.nft import (
@@ -22,9 +52,6 @@ from deuteron.objects.nft import (
     Nat,
     Notrack,
     SetMark,
-    SetRef,
-    Statement,
-    Verdict,
 )
 
 #: Traffic of fixed addresses with a floating IP or an NDP proxy, in a distributed ``qrouter-``.
@@ -32,9 +59,6 @@ FLOATING_MARK: Final = 16
 
 FIXED_WITH_FLOATING: Final = "fixed_with_floating"
 PROXIED6: Final = "proxied6"
-
-ACCEPT: Final = Verdict("accept")
-DROP: Final = Verdict("drop")
 
 _MAPS: Final = (
     NftSet(name=FIXED_TO_FLOATING, type=("ipv4_addr",), data=("ipv4_addr",)),
@@ -50,13 +74,10 @@ _PROXIED: Final = NftSet(name=PROXIED6, type=("ipv6_addr",))
 
 _NO_SCOPES: Final = Scopes()
 
-_IPV4: Final = Match("meta nfproto", "ipv4")
-_IPV6: Final = Match("meta nfproto", "ipv6")
-_TRANSLATED: Final = Match("ct status", "dnat")
-_KNOWN: Final = Match("ct state", ("established", "related"))
-_INVALID: Final = Match("ct state", "invalid")
 _TO_FIXED: Final = Nat("dnat", "ip", Lookup(("ip daddr",), FLOATING_TO_FIXED))
 _TO_FLOATING: Final = Nat("snat", "ip", Lookup(("ip saddr",), FIXED_TO_FLOATING))
+_OUT: Final = "fixed address to its floating IP"
+_BACK: Final = "floating IP to its fixed address"
 _PORT_KEY: Final[tuple[Field, ...]] = ("ip daddr", "meta l4proto", "th dport")
 
 
@@ -86,7 +107,12 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def router_table(
-    netns: str, gate: Gate | None, *, inner: Literal["qr-*", "sg-*"], scopes: Scopes = _NO_SCOPES
+    policy: Policy,
+    netns: str,
+    gate: Gate | None,
+    *,
+    inner: Literal["qr-*", "sg-*"],
+    scopes: Scopes = _NO_SCOPES,
 ) -> NftTable:
     """The table of a centralised ``qrouter-``, or of a ``snat-``.
 
@@ -96,25 +122,65 @@ def router_table(
     if inner == "qr-*":
         inside = _between(scopes)
     else:
-        inside = (
-            _rule(_in(inner), _out(inner), _TRANSLATED, does=ACCEPT, comment="between internal networks"),
-        )
+        way = (came(inner), goes(inner))
+        inside = (rule(*way, TO_FLOATING_IP, does=ACCEPT, comment="between internal networks"),)
     if gate is None:
-        return NftTable(netns=netns, chains=(_filter("forward", *inside), _input()))
+        chains = _router_chains(policy, inner, "", inside)
+        return NftTable(netns=netns, sets=_sets(policy), chains=_by_name(*chains))
     vias = tuple(NftSet(name=via_set(table), type=("ipv4_addr",)) for table in gate.elsewhere)
     more = (*((_PROXIED,) if gate.ndp_proxy else ()), *((_FIXED,) if gate.apart else ()))
-    sets = (*_MAPS, _PORTS, *vias, *more)
+    forward = (*inside, *_outwards(inner, gate), *_inwards(inner, gate))
     return NftTable(
         netns=netns,
-        sets=_sorted(sets),
-        chains=(
-            _filter("forward", *inside, *_outwards(inner, gate), *_inwards(inner, gate)),
-            _input(),
-            *_elsewhere(inner, gate),
-            _nat("postrouting", *_source_nat(inner, gate)),
-            _nat("prerouting", *_destination_nat()),
+        sets=_sets(policy, *_MAPS, _PORTS, *vias, *more),
+        chains=_by_name(
+            *_router_chains(policy, inner, gate.dev, forward),
+            leaving(policy, inner, *_hidden(inner, gate)),
+            *_elsewhere(policy, inner, gate),
+            base(policy, "router", "postrouting", *_source_nat(inner, gate)),
+            base(policy, "router", "prerouting", *_destination_nat()),
         ),
     )
+
+
+def _router_chains(
+    policy: Policy, inner: str, outer: str, forward: tuple[NftRule, ...], *, leg: bool = False
+) -> tuple[NftChain, ...]:
+    """What every routing table has; a leg has no neighbours to discover."""
+    return (
+        router_guard(policy, leg=leg),
+        limits.neighbours(policy, "router"),
+        limits.new_connections(policy, inner, outer),
+        base(policy, "router", "forward", *forward),
+        input_chain(policy, "router", inner, "" if leg else outer),
+        output_chain(policy, "router"),
+    )
+
+
+def _sets(policy: Policy, *sets: NftSet) -> tuple[NftSet, ...]:
+    limited = (*limits.neighbour_sets(policy, "router"), *limits.pace_sets(policy))
+    return tuple(sorted((*sets, *OWN_SETS, *limited), key=lambda item: item.name))
+
+
+def _by_name(*chains: NftChain) -> tuple[NftChain, ...]:
+    return tuple(sorted(chains, key=lambda item: item.name))
+
+
+def _hidden(inner: str, gate: Gate) -> list[NftRule]:
+    """What may leave by the gateway: IPv6 is routed, IPv4 where it is translated, ours, or need not be."""
+    out = goes(gate.dev)
+    rules = [
+        translated(gate.dev),
+        own_source(gate.dev),
+        rule(out, IPV6, does=ACCEPT, comment="IPv6 is routed"),
+    ]
+    plain = gate.scopes.v4.untranslated if gate.snat else gate.scopes.v4.outside
+    comment = (
+        "within the external network's address scope"
+        if gate.snat
+        else "SNAT is off: tenant addresses are routed"
+    )
+    return [*rules, *_allowed(IPV4, inner, plain, gate.dev, inwards=False, comment=comment)]
 
 
 def via_set(table: int) -> str:
@@ -122,64 +188,65 @@ def via_set(table: int) -> str:
     return f"via_{table:x}"
 
 
-def _elsewhere(inner: str, gate: Gate) -> tuple[NftChain, ...]:
+def _elsewhere(policy: Policy, inner: str, gate: Gate) -> tuple[NftChain, ...]:
     """Marks by which a floating IP leaves through its own subnet's gateway, where there are several."""
     rules = tuple(
-        _rule(
-            _in(inner),
-            Match("ip saddr", SetRef(via_set(table))),
+        rule(
+            came(inner),
+            among("ip saddr", via_set(table)),
             does=SetMark(table),
             comment="its floating IP has another gateway",
         )
         for table in gate.elsewhere
     )
-    return (_mark_chain(*rules),) if rules else ()
+    return (base(policy, "router", "marking", *rules),) if rules else ()
 
 
 def _between(scopes: Scopes) -> tuple[NftRule, ...]:
     """Between internal networks, as far as their address scopes allow."""
     if not (scopes.v4.groups or scopes.v6.groups):
-        return (_rule(_in("qr-*"), _out("qr-*"), does=ACCEPT, comment="between internal networks"),)
-    rules = [_rule(_in("qr-*"), _out("qr-*"), _TRANSLATED, does=ACCEPT, comment="to a floating IP")]
-    for family, found in ((_IPV4, scopes.v4), (_IPV6, scopes.v6)):
+        return (rule(came("qr-*"), goes("qr-*"), does=ACCEPT, comment="between internal networks"),)
+    rules = [rule(came("qr-*"), goes("qr-*"), TO_FLOATING_IP, does=ACCEPT, comment="to a floating IP")]
+    for family, found in ((IPV4, scopes.v4), (IPV6, scopes.v6)):
         rules += [
-            _rule(family, _in(*links), _out(*links), does=ACCEPT, comment="within an address scope")
+            rule(family, came(*links), goes(*links), does=ACCEPT, comment="within an address scope")
             for links in found.groups or (("qr-*",),)
         ]
     return tuple(rules)
 
 
 def _outwards(inner: str, gate: Gate) -> tuple[NftRule, ...]:
-    way, scopes = (_in(inner), _out(gate.dev)), gate.scopes
-    untranslated = _rule(*way, _IPV4, _INVALID, does=DROP, comment="would leave untranslated")
-    rules = [untranslated] if gate.snat else []
-    if not gate.apart and scopes.v6.outside is None:
-        return (*rules, _rule(*way, does=ACCEPT, comment="to the external network"))
-    if gate.apart:
-        floating = Match("ip saddr", SetRef(FIXED_WITH_FLOATING))
-        rules += [
-            _rule(*way, _KNOWN, does=ACCEPT, comment="replies"),
-            _rule(*way, floating, does=ACCEPT, comment="from a fixed address with a floating IP"),
+    """What belongs to no connection would leave untranslated, so where SNAT is on it does not leave."""
+    way, scopes = (came(inner), goes(gate.dev)), gate.scopes
+    comment = "to the external network"
+    if gate.snat:
+        rules = [rule(*way, IPV4, VALID, does=ACCEPT, comment=comment)]
+    elif gate.apart:
+        floating = among("ip saddr", FIXED_WITH_FLOATING)
+        rules = [
+            rule(*way, KNOWN, does=ACCEPT, comment="replies"),
+            rule(*way, floating, does=ACCEPT, comment="from a fixed address with a floating IP"),
+            *_allowed(IPV4, inner, scopes.v4.outside, gate.dev, inwards=False, comment=comment),
         ]
-    for family, links in ((_IPV4, scopes.v4.outside if gate.apart else None), (_IPV6, scopes.v6.outside)):
-        rules += _allowed(family, inner, links, gate.dev, inwards=False, comment="to the external network")
-    return tuple(rules)
+    else:
+        rules = [rule(*way, IPV4, does=ACCEPT, comment=comment)]
+    return (*rules, *_allowed(IPV6, inner, scopes.v6.outside, gate.dev, inwards=False, comment=comment))
 
 
 def _inwards(inner: str, gate: Gate) -> tuple[NftRule, ...]:
-    way, scopes = (_in(gate.dev), _out(inner)), gate.scopes
+    way, scopes = (came(gate.dev), goes(inner)), gate.scopes
     rules = [
-        _rule(*way, _KNOWN, does=ACCEPT, comment="replies"),
-        _rule(*way, _TRANSLATED, does=ACCEPT, comment="to a floating IP"),
+        rule(*way, KNOWN, does=ACCEPT, comment="replies"),
+        rule(*way, TO_FLOATING_IP, does=ACCEPT, comment="to a floating IP"),
     ]
-    six = Match("ip6 daddr", SetRef(PROXIED6)) if gate.ndp_proxy else _IPV6
+    six = among("ip6 daddr", PROXIED6) if gate.ndp_proxy else IPV6
     comment = "to an NDP proxy" if gate.ndp_proxy else "IPv6 is routed"
     rules += _allowed(six, inner, scopes.v6.outside, gate.dev, inwards=True, comment=comment)
     four: Links | None = scopes.v4.untranslated
     comment = "within the external network's address scope"
     if not gate.snat:
         four, comment = scopes.v4.outside, "SNAT is off: tenant addresses are routed"
-    rules += _allowed(_IPV4, inner, four, gate.dev, inwards=True, comment=comment)
+    rules += _allowed(IPV4, inner, four, gate.dev, inwards=True, comment=comment)
     return tuple(rules)
 
 
@@ -190,103 +257,124 @@ def _allowed(
     some = (inner,) if links is None else links
     if not some:
         return []
-    way = (_in(dev), _out(*some)) if inwards else (_in(*some), _out(dev))
-    return [_rule(*way, what, does=ACCEPT, comment=comment)]
+    way = (came(dev), goes(*some)) if inwards else (came(*some), goes(dev))
+    return [rule(*way, what, does=ACCEPT, comment=comment)]
 
 
 def _destination_nat() -> tuple[NftRule, ...]:
     protocols = Match("meta l4proto", ("tcp", "udp"))
     return (
-        _rule(does=_TO_FIXED, comment="floating IP to its fixed address"),
-        _rule(
-            protocols, does=Nat("dnat", "ip", Lookup(_PORT_KEY, FORWARDED_PORTS)), comment="forwarded port"
-        ),
+        rule(does=_TO_FIXED, comment=_BACK),
+        rule(protocols, does=Nat("dnat", "ip", Lookup(_PORT_KEY, FORWARDED_PORTS)), comment="forwarded port"),
     )
 
 
 def _source_nat(inner: str, gate: Gate) -> list[NftRule]:
-    hairpin = (_in(inner), _out(inner), _TRANSLATED)
+    hairpin = (came(inner), goes(inner), TO_FLOATING_IP)
     rules = [
-        _rule(_out(gate.dev), does=_TO_FLOATING, comment="fixed address to its floating IP"),
-        _rule(*hairpin, does=_TO_FLOATING, comment="hairpin from a fixed address with a floating IP"),
+        rule(goes(gate.dev), does=_TO_FLOATING, comment=_OUT),
+        rule(*hairpin, does=_TO_FLOATING, comment="hairpin from a fixed address with a floating IP"),
     ]
     if gate.address:
         own = Nat("snat", "ip", gate.address)
-        rules.append(_rule(*hairpin, _IPV4, does=own, comment="hairpin from one without"))
+        rules.append(rule(*hairpin, IPV4, does=own, comment="hairpin from one without"))
     if gate.address and gate.snat:
         if gate.scopes.v4.untranslated:
-            way = (_in(*gate.scopes.v4.untranslated), _out(gate.dev), _IPV4)
-            rules.append(_rule(*way, does=ACCEPT, comment="within the external network's address scope"))
+            way = (came(*gate.scopes.v4.untranslated), goes(gate.dev), IPV4)
+            rules.append(rule(*way, does=ACCEPT, comment="within the external network's address scope"))
         shared = Nat("snat", "ip", gate.address, fully_random=True)
         rules.append(
-            _rule(_out(gate.dev), _IPV4, does=shared, comment="all others share the gateway's address")
+            rule(goes(gate.dev), IPV4, does=shared, comment="all others share the gateway's address")
         )
     return rules
 
 
-def distributed_table(netns: str, leg: str, scopes: Scopes = _NO_SCOPES) -> NftTable:
+def distributed_table(policy: Policy, netns: str, leg: str, scopes: Scopes = _NO_SCOPES) -> NftTable:
     """The table of a distributed ``qrouter-`` with a leg.
 
     Between internal links it keeps no state, since only one direction of a flow by way
     of ``snat-`` or of another host passes here.
     """
-    inner, to_leg, from_leg = _in("qr-*"), (_in("qr-*"), _out(leg)), (_in(leg), _out("qr-*"))
+    inner = "qr-*"
+    forward = (*_between(scopes), *_by_leg(inner, leg))
+    proxied = among("ip6 saddr", PROXIED6)
+    by_proxy = rule(goes(leg), proxied, does=ACCEPT, comment="from an address with an NDP proxy")
+    out, back = (
+        rule(goes(leg), does=_TO_FLOATING, comment=_OUT),
+        rule(came(leg), does=_TO_FIXED, comment=_BACK),
+    )
+    fixed, mark = among("ip saddr", FIXED_WITH_FLOATING), SetMark(FLOATING_MARK)
+    return NftTable(
+        netns=netns,
+        sets=_sets(policy, *_MAPS, _FIXED, _PROXIED),
+        chains=_by_name(
+            *_router_chains(policy, inner, leg, forward, leg=True),
+            leaving(policy, inner, translated(leg), by_proxy),
+            base(
+                policy,
+                "router",
+                "marking",
+                rule(came(inner), fixed, does=mark, comment="its way out is the leg"),
+                rule(came(inner), proxied, does=mark, comment="its way out is the leg"),
+            ),
+            base(policy, "router", "postrouting", out),
+            base(policy, "router", "prerouting", back),
+        ),
+    )
+
+
+def _by_leg(inner: str, leg: str) -> tuple[NftRule, ...]:
+    """Out with the mark of a floating IP or proxy; in as an answer, or to one of these."""
+    to_leg, from_leg = (came(inner), goes(leg)), (came(leg), goes(inner))
     marked = Match("meta mark", str(FLOATING_MARK))
-    proxied = Match("ip6 daddr", SetRef(PROXIED6))
-    fixed = Match("ip saddr", SetRef(FIXED_WITH_FLOATING))
-    proxied_source = Match("ip6 saddr", SetRef(PROXIED6))
-    mark = SetMark(FLOATING_MARK)
-    forward = (
-        *_between(scopes),
-        _rule(*to_leg, _IPV4, _INVALID, does=DROP, comment="would leave untranslated"),
-        _rule(*to_leg, marked, does=ACCEPT, comment="from a fixed address with a floating IP"),
-        _rule(*from_leg, _KNOWN, does=ACCEPT, comment="replies"),
-        _rule(*from_leg, _TRANSLATED, does=ACCEPT, comment="to a floating IP"),
-        _rule(*from_leg, proxied, does=ACCEPT, comment="to an NDP proxy"),
+    return (
+        rule(*to_leg, marked, VALID, does=ACCEPT, comment="from a fixed address with a floating IP"),
+        rule(*from_leg, KNOWN, does=ACCEPT, comment="replies"),
+        rule(*from_leg, TO_FLOATING_IP, does=ACCEPT, comment="to a floating IP"),
+        rule(*from_leg, among("ip6 daddr", PROXIED6), does=ACCEPT, comment="to an NDP proxy"),
     )
+
+
+def fip_table(policy: Policy, netns: str) -> NftTable:
+    """The table of a ``fip-`` namespace: stateless, shared by the routers of an external network.
+
+    What is link-local lives on a leg alone: neither to another tenant's leg nor outside.
+    """
+    untracked = rule(does=Notrack(), comment="the routers track")
+    not_legs = (Match("ip saddr", LINK_LOCAL4, "!="), Match("ip daddr", LINK_LOCAL4, "!="))
+    ways = (
+        ("fpr-*", "fg-*", "to the external network"),
+        ("fpr-*", "fpr-*", "to a floating IP on this host"),
+        ("fg-*", "fpr-*", "to a floating IP"),
+    )
+    forward = [
+        rule(came(there), goes(here), *which, does=ACCEPT, comment=comment)
+        for there, here, comment in ways
+        for which in (not_legs, (IPV6,))
+    ]
     return NftTable(
         netns=netns,
-        sets=_sorted((*_MAPS, _FIXED, _PROXIED)),
-        chains=(
-            _filter("forward", *forward),
-            _input(),
-            _mark_chain(
-                _rule(inner, fixed, does=mark, comment="its way out is the leg"),
-                _rule(inner, proxied_source, does=mark, comment="its way out is the leg"),
-            ),
-            _nat(
-                "postrouting", _rule(_out(leg), does=_TO_FLOATING, comment="fixed address to its floating IP")
-            ),
-            _nat("prerouting", _rule(_in(leg), does=_TO_FIXED, comment="floating IP to its fixed address")),
+        sets=tuple(sorted((*OWN_SETS, *limits.neighbour_sets(policy, "fip")), key=lambda item: item.name)),
+        chains=_by_name(
+            fip_guard(policy),
+            limits.neighbours(policy, "fip"),
+            base(policy, "fip", "forward", *forward),
+            input_chain(policy, "fip", "", "fg-*"),
+            output_chain(policy, "fip"),
+            _raw(policy, "output", untracked),
+            _raw(policy, "prerouting", untracked),
         ),
     )
 
 
-def _mark_chain(*rules: NftRule) -> NftChain:
-    return NftChain(
-        name="marking", type="filter", hook="prerouting", priority=-150, policy="accept", rules=rules
-    )
+def network_table(policy: Policy, netns: str) -> NftTable:
+    """The table of a ``net-`` namespace."""
+    return NftTable(netns=netns, chains=network_chains(policy))
 
 
-def fip_table(netns: str) -> NftTable:
-    """The table of a ``fip-`` namespace: stateless, and no source may enter that does not live there."""
-    spoofed = Match("fib saddr . iif oif", "0")
-    forward = (
-        _rule(_in("fpr-*"), spoofed, does=DROP, comment="a source that does not live behind this leg"),
-        _rule(_in("fpr-*"), _out("fg-*"), does=ACCEPT, comment="to the external network"),
-        _rule(_in("fpr-*"), _out("fpr-*"), does=ACCEPT, comment="to a floating IP on this host"),
-        _rule(_in("fg-*"), _out("fpr-*"), does=ACCEPT, comment="to a floating IP"),
-    )
-    untracked = _rule(does=Notrack(), comment="the routers track")
-    return NftTable(
-        netns=netns,
-        chains=(
-            _filter("forward", *forward),
-            _input(),
-            _raw("output", untracked),
-            _raw("prerouting", untracked),
-        ),
-    )
+def own_address(netns: str, address: str) -> NftElement:
+    """The element that lets a namespace answer pings at an address of its own."""
+    return element(netns, OWN6 if ":" in address else OWN4, address)
 
 
 def element(netns: str, name: str, *item: str, value: tuple[str, ...] = ()) -> NftElement:
@@ -294,45 +382,5 @@ def element(netns: str, name: str, *item: str, value: tuple[str, ...] = ()) -> N
     return NftElement(netns=netns, set=name, item=item, value=value)
 
 
-def _input() -> NftChain:
-    return _filter(
-        "input",
-        _rule(_in("lo"), does=ACCEPT, comment="itself"),
-        _rule(_KNOWN, does=ACCEPT, comment="replies"),
-        _rule(Match("icmp type", ("echo-reply", "echo-request")), does=ACCEPT, comment="ping"),
-        _rule(
-            Match("icmpv6 type", ("echo-reply", "echo-request", "nd-neighbor-advert", "nd-neighbor-solicit")),
-            does=ACCEPT,
-            comment="ping and neighbour discovery",
-        ),
-    )
-
-
-def _filter(hook: Literal["forward", "input"], *rules: NftRule) -> NftChain:
-    return NftChain(name=hook, type="filter", hook=hook, priority=0, policy="drop", rules=rules)
-
-
-def _nat(hook: Literal["prerouting", "postrouting"], *rules: NftRule) -> NftChain:
-    priority = -100 if hook == "prerouting" else 100
-    return NftChain(name=hook, type="nat", hook=hook, priority=priority, policy="accept", rules=rules)
-
-
-def _raw(hook: Literal["prerouting", "output"], rule: NftRule) -> NftChain:
-    name = f"raw_{hook}"
-    return NftChain(name=name, type="filter", hook=hook, priority=-300, policy="accept", rules=(rule,))
-
-
-def _rule(*matches: Match, does: Statement, comment: str) -> NftRule:
-    return NftRule(matches=matches, statements=(does,), comment=comment)
-
-
-def _in(*devs: str) -> Match:
-    return Match("iifname", devs if len(devs) > 1 else devs[0])
-
-
-def _out(*devs: str) -> Match:
-    return Match("oifname", devs if len(devs) > 1 else devs[0])
-
-
-def _sorted(sets: tuple[NftSet, ...]) -> tuple[NftSet, ...]:
-    return tuple(sorted(sets, key=lambda item: item.name))
+def _raw(policy: Policy, hook: Literal["prerouting", "output"], untracked: NftRule) -> NftChain:
+    return base(policy, "fip", f"raw_{hook}", untracked)

@@ -5,14 +5,21 @@ It lives as long as a router of this host has a leg into it.
 
 from __future__ import annotations
 
+from typing import Final
+
 from deuteron.compile import filter as tables
-from deuteron.compile import names, ndp_proxy, policy
+from deuteron.compile import names, ndp_proxy
 from deuteron.compile.draft import Draft
+from deuteron.compile.filter_rules import LINK_LOCAL4
 from deuteron.compile.index import Index
 from deuteron.compile.port import router_port
 from deuteron.compile.routes import DEFAULT, door, extra_routes, gateway_nexthop, onlink_routes, route
 from deuteron.domain import Leg, Port
-from deuteron.objects import Netns, Unit
+from deuteron.objects import Netns, Nexthop, Rule, Unit
+
+#: Before main (32766), which has the legs' own routes.
+LEGS_PRIORITY: Final = 32765
+LEGS_TABLE: Final = 17
 
 
 def fip_unit(index: Index, network_id: str) -> Unit | None:
@@ -25,13 +32,16 @@ def fip_unit(index: Index, network_id: str) -> Unit | None:
     netns = names.fip_netns(network_id)
     port = index.agent_gateways[network_id]
     draft.add(
-        Netns(name=netns, owner=draft.name), *policy.netns_sysctls("fip", netns), tables.fip_table(netns)
+        Netns(name=netns, owner=draft.name),
+        *index.policy.netns_sysctls("fip", netns),
+        tables.fip_table(index.policy, netns),
     )
     fg = router_port(draft, index, port, "fg-", netns)
-    draft.add(*policy.link_sysctls(policy.FIP_GATEWAY, netns, fg))
-    draft.add(*policy.link_sysctls(policy.NDP_GATEWAY, netns, fg))
+    draft.add(*index.policy.link_sysctls("fg", netns, fg))
+    draft.add(*index.policy.link_sysctls("ndp-gateway", netns, fg))
     if index.is_up(port):
         _external_routes(draft, index, port, netns, fg)
+        _hide_legs(draft, netns, fg)
     for leg in legs:
         _of_router(draft, index, leg, port, fg)
     return draft.unit()
@@ -46,6 +56,17 @@ def _external_routes(draft: Draft, index: Index, port: Port, netns: str, fg: str
             nexthop = gateway_nexthop(index, port, fg, subnet.gateway_ip)
             table = names.table_number(subnet.id)
             draft.add(route(netns, DEFAULT[subnet.ip_version], nexthop, table=table))
+
+
+def _hide_legs(draft: Draft, netns: str, fg: str) -> None:
+    """Seen from ``fg-``, link-local addresses are on its own wire: then proxy ARP does not answer for legs.
+
+    ``arp_fwd_proxy()`` answers for what is routed to another link only.
+    """
+    draft.add(
+        Rule(netns=netns, family=4, priority=LEGS_PRIORITY, table=LEGS_TABLE, iif=fg),
+        route(netns, LINK_LOCAL4, Nexthop(dev=fg), table=LEGS_TABLE),
+    )
 
 
 def _of_router(draft: Draft, index: Index, leg: Leg, port: Port, fg: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Final, Literal
 
 from deuteron.compile import filter as tables
-from deuteron.compile import names, policy
+from deuteron.compile import names
 from deuteron.compile.draft import Draft
 from deuteron.compile.filter import Gate
 from deuteron.compile.floating_ip import add_central
@@ -61,9 +61,9 @@ def add_gateway(
         scopes=_scopes(index, router, port),
     )
     if gate.ndp_proxy:
-        draft.add(*policy.link_sysctls(policy.NDP_GATEWAY, netns, dev))
+        draft.add(*index.policy.link_sysctls("ndp-gateway", netns, dev))
     inner: Literal["qr-*", "sg-*"] = "sg-*" if router.distributed else "qr-*"
-    draft.add(tables.router_table(netns, gate, inner=inner, scopes=gate.scopes))
+    draft.add(tables.router_table(index.policy, netns, gate, inner=inner, scopes=gate.scopes))
     if gate.apart:
         fixed = (fip.fixed_ip_address for fip in fips if fip.fixed_ip_address)
         draft.add(*(tables.element(netns, tables.FIXED_WITH_FLOATING, each) for each in fixed))

@@ -38,7 +38,7 @@ def refused_units(view: HostView) -> tuple[RefusedUnit, ...]:
 def compile_units(index: Index) -> tuple[Unit, ...]:
     """Networks, fip namespaces, routers, instances' ports; each sorted by id."""
     units = (
-        *map(network_unit, index.networks.values()),
+        *(network_unit(index, network) for network in index.networks.values()),
         *(fip_unit(index, network_id) for network_id in sorted(index.legs_of)),
         *(router_unit(index, router) for router in index.routers.values()),
         *(port_unit(index, port) for port in index.ports.values()),

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from deuteron.compile import names
+from deuteron.compile.policy import Policy, packaged
 from deuteron.domain import FloatingIP, HostView, Leg, NdpProxy, Network, Port, Router, Subnet
 from deuteron.objects import HOST, Need
 
@@ -31,6 +32,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
         legs: by router; only of routers that are up, distributed and have their gateway there.
         legs_of: the same legs by external network, sorted by router.
         agent_gateways: the ``fg-`` port by external network.
+        policy: the host policy with the operator's overrides.
     """
 
     networks: dict[str, Network]
@@ -43,6 +45,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     legs: dict[str, Leg]
     legs_of: dict[str, list[Leg]]
     agent_gateways: dict[str, Port]
+    policy: Policy
 
     def network_of(self, port: Port) -> Network:
         """The network that a port is on."""
@@ -88,6 +91,7 @@ def build(view: HostView) -> Index:
         legs={leg.router_id: leg for leg in legs},
         legs_of=_group_legs(legs),
         agent_gateways=agent_gateways,
+        policy=packaged().effective(view.overrides),
     )
 
 

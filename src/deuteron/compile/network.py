@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from deuteron.compile import names, policy
+from deuteron.compile import filter as tables
+from deuteron.compile import names
 from deuteron.compile.draft import Draft
-from deuteron.compile.index import wire
+from deuteron.compile.index import Index, wire
 from deuteron.domain import Network
 from deuteron.objects import Bridge, LinkUp, Netns, Unit
 
 
-def network_unit(network: Network) -> Unit | None:
+def network_unit(index: Index, network: Network) -> Unit | None:
     """The unit of a network; ``None`` for a provider network, whose bridge is the host's."""
     if network.bridge:
         return None
@@ -18,7 +19,8 @@ def network_unit(network: Network) -> Unit | None:
     altname = names.altname("br", network.id)
     draft.add(
         Netns(name=netns, owner=draft.name),
-        *policy.netns_sysctls("network", netns),
+        *index.policy.netns_sysctls("network", netns),
+        tables.network_table(index.policy, netns),
         Bridge(
             netns=netns,
             name=bridge,

@@ -6,6 +6,7 @@ from typing import Final
 
 from deuteron.compile import names
 from deuteron.compile.draft import Draft
+from deuteron.compile.filter import own_address
 from deuteron.compile.index import Index, bridge_need, wire
 from deuteron.compile.routes import default_routes
 from deuteron.domain import Binding, Port
@@ -71,7 +72,7 @@ def router_port(draft: Draft, index: Index, port: Port, prefix: str, netns: str)
     if any(fixed.ip_version == 6 for fixed in port.fixed_ips):
         draft.add(Address(netns=netns, dev=dev, address=names.link_local(port.mac_address)))
     for address in addresses(index, port, netns, dev):
-        draft.add(address)
+        draft.add(address, own_address(netns, address.address.partition("/")[0]))
         if prefix in EXTERNAL and index.is_up(port):
             announce(draft, address)
     return dev

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from deuteron.compile import filter as tables
-from deuteron.compile import names, ndp_proxy, policy
+from deuteron.compile import names, ndp_proxy
 from deuteron.compile.draft import Draft
 from deuteron.compile.gateway import add_gateway
 from deuteron.compile.index import Index
@@ -32,7 +32,7 @@ def router_unit(index: Index, router: Router) -> Unit | None:
         return None
     draft = Draft("router", router.id, f"router {router.name or router.id}")
     netns = names.router_netns(router.id)
-    draft.add(Netns(name=netns, owner=draft.name), *policy.netns_sysctls("router", netns))
+    draft.add(Netns(name=netns, owner=draft.name), *index.policy.netns_sysctls("router", netns))
     doors = _internal_ports(draft, index, router, netns)
     if router.distributed:
         _distributed(draft, index, router, netns, doors)
@@ -51,7 +51,7 @@ def _internal_ports(draft: Draft, index: Index, router: Router, netns: str) -> l
 
 def _centralised(draft: Draft, index: Index, router: Router, netns: str, doors: list[Door]) -> None:
     if router.gateway is None:
-        draft.add(tables.router_table(netns, None, inner="qr-*", scopes=_scopes(index, router)))
+        draft.add(tables.router_table(index.policy, netns, None, inner="qr-*", scopes=_scopes(index, router)))
         draft.add(*extra_routes(netns, router.routes, doors))
         return
     fips = index.floating_ips.get(router.id, [])
@@ -63,11 +63,11 @@ def _distributed(draft: Draft, index: Index, router: Router, netns: str, doors: 
     draft.add(*extra_routes(netns, router.routes, doors))
     leg = index.legs.get(router.id)
     if leg is None:
-        draft.add(tables.router_table(netns, None, inner="qr-*", scopes=_scopes(index, router)))
+        draft.add(tables.router_table(index.policy, netns, None, inner="qr-*", scopes=_scopes(index, router)))
     else:
         add_leg(draft, index, router, leg)
         dev = names.device("rfp-", router.id)
-        draft.add(tables.distributed_table(netns, dev, _scopes(index, router)))
+        draft.add(tables.distributed_table(index.policy, netns, dev, _scopes(index, router)))
     _redirect_to_snat(draft, index, router, netns)
     if router.snat_here and router.gateway is not None:
         add_snat(draft, index, router, router.gateway)

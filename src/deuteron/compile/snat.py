@@ -6,7 +6,7 @@ port, and replies go straight to the instance; ``qrouter-`` sees one direction o
 
 from __future__ import annotations
 
-from deuteron.compile import names, policy
+from deuteron.compile import names
 from deuteron.compile.draft import Draft
 from deuteron.compile.floating_ip import is_central
 from deuteron.compile.gateway import add_gateway
@@ -20,7 +20,7 @@ from deuteron.objects import Netns
 def add_snat(draft: Draft, index: Index, router: Router, gateway: Gateway) -> None:
     """Add the namespace with its ``sg-`` ports, the gateway and the centralised floating IPs."""
     netns = names.snat_netns(router.id)
-    draft.add(Netns(name=netns, owner=draft.name), *policy.netns_sysctls("router", netns))
+    draft.add(Netns(name=netns, owner=draft.name), *index.policy.netns_sysctls("router", netns))
     doors: list[Door] = []
     for ident in sorted(router.snat_interfaces):
         port = index.ports[ident]

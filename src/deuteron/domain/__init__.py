@@ -3,6 +3,7 @@
 from deuteron.domain.floating_ip import FloatingIP, NdpProxy, PortForwarding
 from deuteron.domain.host_view import HostView, Leg, RefusedRouter
 from deuteron.domain.network import Network
+from deuteron.domain.policy import Override
 from deuteron.domain.port import Binding, FixedIP, Port
 from deuteron.domain.router import ExtraRoute, Gateway, Router
 from deuteron.domain.subnet import Subnet
@@ -19,6 +20,7 @@ __all__ = [
     "Leg",
     "NdpProxy",
     "Network",
+    "Override",
     "Port",
     "PortForwarding",
     "RefusedRouter",

@@ -7,6 +7,7 @@ import msgspec
 from deuteron.domain import consistency
 from deuteron.domain.floating_ip import FloatingIP, NdpProxy
 from deuteron.domain.network import Network
+from deuteron.domain.policy import Override
 from deuteron.domain.port import Port
 from deuteron.domain.router import Router
 from deuteron.domain.subnet import Subnet
@@ -56,6 +57,7 @@ class HostView(msgspec.Struct, frozen=True, kw_only=True):
             an agent gateway port here.
         notices: what the reader should know about the input, a sentence each.
         refused: routers that are not among ``routers``; what this host has of them stays as it is.
+        overrides: what the operator wants otherwise than the host policy says.
     """
 
     host: str
@@ -69,6 +71,7 @@ class HostView(msgspec.Struct, frozen=True, kw_only=True):
     legs: tuple[Leg, ...] = ()
     notices: tuple[str, ...] = ()
     refused: tuple[RefusedRouter, ...] = ()
+    overrides: tuple[Override, ...] = ()
 
     def __post_init__(self) -> None:
         consistency.check(self)

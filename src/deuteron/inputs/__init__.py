@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from deuteron.domain.host_view import HostView
+from deuteron.domain.policy import Override
 from deuteron.domain.validation import FieldError, check_device_name
 from deuteron.errors import InputError
 from deuteron.inputs import sync_routers, topology
@@ -41,7 +43,9 @@ def load(
     *,
     host: str | None = None,
     external_bridges: Sequence[str] = (),
+    default_bridges: Sequence[str] = (),
     allocations: Allocations = Allocations(),  # noqa: B008 - a frozen value
+    overrides: tuple[Override, ...] = (),
 ) -> Loaded:
     """Read a topology file or a ``sync_routers`` answer, told apart by what is in it.
 
@@ -49,24 +53,26 @@ def load(
         path: the file.
         host: whose part of an answer is taken; the name of this host otherwise.
         external_bridges: ``BRIDGE`` or ``NETWORK_ID=BRIDGE``, for an answer.
+        default_bridges: likewise, where there are no ``external_bridges``; for a topology file nothing.
         allocations: what earlier calls chose.
+        overrides: what the operator wants otherwise than the host policy says.
 
     Raises:
         InputError: with a stable code; the message names file, line, entry and field.
     """
     file, text = str(path), _read(path)
-    bridges = _bridges(external_bridges)
+    bridges = _bridges(external_bridges or default_bridges)
     payload = _payload(text)
     if payload is not None:
         view, kept = sync_routers.load(payload, file, host, bridges, allocations)
-        return Loaded(view, kept)
+        return Loaded(replace(view, overrides=overrides) if overrides else view, kept)
     if external_bridges:
         raise InputError(
             "bad-external-bridge",
             f"{file}: --external-bridge is for sync_routers answers; a topology file has bridge_mappings",
         )
     view, kept = topology.load(text, file, host or socket.gethostname(), allocations)
-    return Loaded(view, kept)
+    return Loaded(replace(view, overrides=overrides) if overrides else view, kept)
 
 
 def _read(path: Path) -> str:

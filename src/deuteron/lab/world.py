@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import hashlib
 from collections.abc import Sequence
+from contextlib import ExitStack
 from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
@@ -104,12 +105,12 @@ class LinuxWorld:
 
     def close(self) -> None:
         """Take everything away that was made here and is still there."""
-        for name in list(self._namespaces):
-            self.remove_namespace(name)
-        for end in list(self._cables):
-            self._unplug(end)
-        for name in self._bridges:
-            self._delete_link("", name)
+        with ExitStack() as each:  # the last one first; what one of them raises keeps none from its turn
+            for name in self._bridges:
+                each.callback(self._delete_link, "", name)
+            each.callback(self._unplug_all)
+            for name in reversed(self._namespaces):
+                each.callback(self.remove_namespace, name)
         self._bridges.clear()
 
     def namespace(self, name: str, *, forwarding: bool = False) -> None:
@@ -130,10 +131,9 @@ class LinuxWorld:
     def remove_namespace(self, name: str) -> None:
         """See :class:`World`."""
         # The cables first: what a namespace takes with it, it takes some time after its end.
-        for end, inner in list(self._cables.items()):
-            if name in (end[0], inner):
-                self._unplug(end)
-        self._directory.remove(name)
+        with ExitStack() as each:
+            each.callback(self._directory.remove, name)
+            each.callback(self._unplug_all, name)
         self._namespaces.remove(name)
 
     def bridge(self, name: str, mtu: int) -> None:
@@ -190,6 +190,13 @@ class LinuxWorld:
 
     def _place(self, netns: str) -> BufferedReader:
         return (self._directory.path / netns if netns else OWN_NETNS).open("rb")
+
+    def _unplug_all(self, name: str | None = None) -> None:
+        """Every cable, or those that end in a namespace."""
+        with ExitStack() as each:
+            for end, inner in self._cables.items():
+                if name is None or name in (end[0], inner):
+                    each.callback(self._unplug, end)
 
     def _unplug(self, end: tuple[str, str]) -> None:
         self._delete_link(*end)

@@ -8,6 +8,7 @@ from deuteron.objects.neighbour import Fdb, Neighbour, NeighbourProxy
 from deuteron.objects.netns import Netns
 from deuteron.objects.nft import NftChain, NftElement, NftRule, NftSet, NftTable
 from deuteron.objects.observed import Foreign, Look, Observed
+from deuteron.objects.own_value import OwnValue, own_values
 from deuteron.objects.route import MAIN_TABLE, Nexthop, Route
 from deuteron.objects.rule import Rule
 from deuteron.objects.step import Create, Delete, Run, Step, Update, inverse, objects_of
@@ -41,6 +42,7 @@ __all__ = [
     "NftSet",
     "NftTable",
     "Observed",
+    "OwnValue",
     "RefusedUnit",
     "Route",
     "Rule",
@@ -55,4 +57,5 @@ __all__ = [
     "inverse",
     "link_key",
     "objects_of",
+    "own_values",
 ]

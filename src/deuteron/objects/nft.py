@@ -32,6 +32,11 @@ Field = Literal[
     "ip daddr",
     "ip6 saddr",
     "ip6 daddr",
+    "ip hdrlength",
+    "ip6 hoplimit",
+    "exthdr rt",
+    "rt ip nexthop",
+    "rt ip6 nexthop",
     "meta l4proto",
     "meta nfproto",
     "meta mark",
@@ -41,6 +46,10 @@ Field = Literal[
     "icmpv6 type",
     "th dport",
     "fib saddr . iif oif",
+    "fib saddr oif",
+    "fib saddr type",
+    "fib daddr . iif type",
+    "meta pkttype",
 ]
 
 
@@ -57,7 +66,12 @@ class Match(msgspec.Struct, frozen=True, tag=True, gc=False):
         value: one value; several (an anonymous set, sorted; for ``ct state`` and
             ``ct status`` any of these flags); or a reference to a named set.
             Interface names may end in ``*``.  Marks are decimal text.
-            For ``fib saddr . iif oif`` the only value is ``0``: no route leads back.
+            For ``fib saddr . iif oif`` the only value is ``0``: no route leads back by the
+            link it came from; for ``fib saddr oif``: by none at all.  For ``exthdr rt`` it is
+            ``missing``: no IPv6 routing header (RFC 8200, 4.4).  ``ip hdrlength`` is in words of
+            four bytes, so that 5 says: no options.  ``rt ip nexthop`` is the neighbour that the
+            packet goes to next.  ``fib daddr . iif type`` is ``local`` where the link that it came by has
+            the address.
     """
 
     field: Field
@@ -102,7 +116,33 @@ class Nat(msgspec.Struct, frozen=True, tag=True, gc=False):
     fully_random: bool = False
 
 
-Statement = Verdict | SetMark | Notrack | Nat
+class Limit(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """``limit rate N/second burst M packets``: beyond it the rule does not match.
+
+    One bucket for the whole rule; it is the kernel's own state, and lost with the table.
+    """
+
+    rate: int
+    burst: int
+
+
+class Remember(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """``update @set { key }`` of a dynamic set: remember the key, or remember it for longer.
+
+    Where the set is full, and with a limit where the key's own bucket is empty, the rule does
+    not match: used before an ``accept`` in a chain that drops, both fail closed.
+
+    Attributes:
+        set: a set with a ``size``.
+        limit: a bucket for each key.
+    """
+
+    set: str
+    key: Field
+    limit: Limit | None = None
+
+
+Statement = Verdict | SetMark | Notrack | Nat | Limit | Remember
 
 
 class NftRule(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -136,11 +176,16 @@ class NftSet(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     Attributes:
         type: the key's nft types, ``("ipv4_addr",)`` or ``("ipv4_addr", "inet_proto", "inet_service")``.
         data: the value's nft types; empty for a set.
+        size: 0 for a set whose elements are ours.  Else rules fill it, with at most so many; its
+            elements are the kernel's state, neither wanted nor observed.
+        timeout: seconds after which a remembered element is forgotten; 0 for never.
     """
 
     name: str
     type: tuple[str, ...]
     data: tuple[str, ...] = ()
+    size: int = 0
+    timeout: int = 0
 
 
 class NftTable(KernelObject, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from deuteron.errors import KernelError
-from deuteron.objects.nft import Lookup, Match, Nat, NftRule, SetRef
+from deuteron.objects.nft import Limit, Lookup, Match, Nat, NftRule, Remember, SetRef, Statement
 from deuteron.objects.nft_names import NAMES
 
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,30}")
@@ -32,10 +32,26 @@ _INTERFACE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@:-]{0,14}")
 _COMMENT: Final = re.compile(r"[ !#%&'()*+,\-./0-9:;<=>?@A-Z\[\]^_a-z{|}~]{0,127}")
 _PORT_MAX: Final = 0xFFFF
 _MARK_MAX: Final = 0xFFFFFFFF
+_HEADER_WORDS_MAX: Final = 15
+_HOPS_MAX: Final = 255
+#: Packets per second, and seconds: far above any use, far below what nft could not hold.
+_RATE_MAX: Final = 10_000_000
+_SIZE_MAX: Final = 1 << 24
+_TIMEOUT_MAX: Final = 86_400
 
 #: Matches of these are implied by the fields that follow them, and nft leaves them out of its listing.
 _FAMILY_FIELDS: Final = frozenset(
-    {"ip saddr", "ip daddr", "ip6 saddr", "ip6 daddr", "icmp type", "icmpv6 type"}
+    {
+        "ip saddr",
+        "ip daddr",
+        "ip6 saddr",
+        "ip6 daddr",
+        "ip hdrlength",
+        "ip6 hoplimit",
+        "exthdr rt",
+        "icmp type",
+        "icmpv6 type",
+    }
 )
 _ICMP_FIELDS: Final = frozenset({"icmp type", "icmpv6 type"})
 _PROTOCOL_FIELDS: Final = _ICMP_FIELDS | {"th dport"}
@@ -107,6 +123,31 @@ def symbol(names: Mapping[int, str], text: str) -> str:
     return text
 
 
+def word(words: tuple[str, ...], text: str) -> str:
+    """One of a few words."""
+    if text not in words:
+        raise refused("a word")
+    return text
+
+
+def rate(limit: Limit) -> str:
+    """A rate and what may come at once."""
+    if not (0 < limit.rate <= _RATE_MAX and 0 < limit.burst <= _RATE_MAX):
+        raise refused("a rate")
+    return f"limit rate {limit.rate}/second burst {limit.burst} packets"
+
+
+def room(size: int, timeout: int) -> str:
+    """What makes a set one that rules fill; "" for one that they do not."""
+    if not size and not timeout:
+        return ""
+    if not (0 < size <= _SIZE_MAX and 0 <= timeout <= _TIMEOUT_MAX):
+        raise refused("a set's size or time-out")
+    if not timeout:
+        return f" size {size}; flags dynamic;"
+    return f" size {size}; flags dynamic,timeout; timeout {timeout}s;"
+
+
 def _protocol(text: str) -> str:
     # "icmpv6" is a word of nft's own grammar; "ipv6-icmp" needs /etc/protocols, which small images lack.
     names = NAMES["inet_proto"]
@@ -162,6 +203,15 @@ FIELDS: Final[Mapping[str, Callable[[str], str]]] = {
     "icmpv6 type": _of_names("icmpv6 type"),
     "th dport": _port,
     "fib saddr . iif oif": lambda text: number(0, text),
+    "fib saddr oif": lambda text: number(0, text),
+    "fib saddr type": _of_names("fib saddr type"),
+    "fib daddr . iif type": _of_names("fib saddr type"),
+    "meta pkttype": _of_names("meta pkttype"),
+    "ip hdrlength": lambda text: number(_HEADER_WORDS_MAX, text),
+    "ip6 hoplimit": lambda text: number(_HOPS_MAX, text),
+    "exthdr rt": lambda text: word(("missing",), text),
+    "rt ip nexthop": _v4,
+    "rt ip6 nexthop": _v6,
 }
 
 #: Renders a part of an element of a set of that type, or refuses it.
@@ -199,11 +249,18 @@ def canonical_rule(rule: NftRule) -> None:
             raise refused(f"a match that {match.field!r} implies")
         before.append(match)
     for statement in rule.statements:
-        match statement:
-            case Nat(to=Lookup(key=key)) if _elided(before, frozenset(key)):
-                raise refused("a match that a map's key implies")
-            case _:
-                pass
+        if _elided(before, _key(statement)):
+            raise refused("a match that a map's or set's key implies")
+
+
+def _key(statement: Statement) -> frozenset[str]:
+    match statement:
+        case Nat(to=Lookup(key=key)):
+            return frozenset(key)
+        case Remember(key=field):
+            return frozenset({field})
+        case _:
+            return frozenset()
 
 
 def _elided(before: list[Match], fields: set[str] | frozenset[str]) -> bool:

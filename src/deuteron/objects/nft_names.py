@@ -84,6 +84,12 @@ ICMPV6_TYPE: Final[Mapping[int, str]] = {
     143: "mld2-listener-report",
 }
 
+#: RTN_* of ``linux/rtnetlink.h``.
+ROUTE_TYPE: Final[Mapping[int, str]] = {1: "unicast", 2: "local", 3: "broadcast", 5: "multicast"}
+
+#: PACKET_* of ``linux/if_packet.h``: to whom the frame was sent.
+PACKET_TYPE: Final[Mapping[int, str]] = {0: "host", 1: "broadcast", 2: "multicast", 3: "other"}
+
 #: The names of each field or nft type whose values are names.
 NAMES: Final[Mapping[str, Mapping[int, str]]] = {
     "meta l4proto": PROTOCOLS,
@@ -93,6 +99,9 @@ NAMES: Final[Mapping[str, Mapping[int, str]]] = {
     "ct status": CT_STATUS,
     "icmp type": ICMP_TYPE,
     "icmpv6 type": ICMPV6_TYPE,
+    "fib saddr type": ROUTE_TYPE,
+    "fib daddr . iif type": ROUTE_TYPE,
+    "meta pkttype": PACKET_TYPE,
 }
 
 #: Families of nftables tables (``linux/netfilter.h``, NFPROTO_*).

@@ -17,6 +17,7 @@ from typing import Final
 
 from deuteron.objects.nft import (
     TABLE,
+    Limit,
     Lookup,
     Match,
     Nat,
@@ -26,6 +27,7 @@ from deuteron.objects.nft import (
     NftSet,
     NftTable,
     Notrack,
+    Remember,
     SetMark,
     SetRef,
     Statement,
@@ -39,8 +41,10 @@ from deuteron.objects.nft_check import (
     comment,
     element_part,
     name,
+    rate,
     reference,
     refused,
+    room,
 )
 
 _OURS: Final = f"inet {TABLE}"
@@ -119,7 +123,7 @@ def _set(one: NftSet) -> str:
     kind, type_ = (
         ("map", f"{_types(one.type)} : {_types(one.data)}") if one.data else ("set", _types(one.type))
     )
-    return f"add {kind} {_OURS} {name(one.name)} {{ type {type_}; }}"
+    return f"add {kind} {_OURS} {name(one.name)} {{ type {type_};{room(one.size, one.timeout)} }}"
 
 
 def _types(types: tuple[str, ...]) -> str:
@@ -173,8 +177,19 @@ def _statement(statement: Statement) -> str:
             return "notrack"
         case Nat():
             return _nat(statement)
+        case Limit():
+            return rate(statement)
+        case Remember():
+            return _remember(statement)
         case _:
             raise refused("a statement")
+
+
+def _remember(one: Remember) -> str:
+    if one.key not in FIELDS:
+        raise refused("the key of a set")
+    pace = f" {rate(one.limit)}" if one.limit is not None else ""
+    return f"update @{name(one.set)} {{ {one.key}{pace} }}"
 
 
 def _nat(nat: Nat) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from deuteron.objects.base import KernelObject, Key
+from deuteron.objects.own_value import OwnValue
 
 
 class Foreign(msgspec.Struct, frozen=True, order=True, kw_only=True):
@@ -28,11 +29,14 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         namespaces: names to look into although they are not ours (instances'); those of
             ours are always looked into.
         sysctls: the paths to read, per namespace of ours.
+        own: what each link of ours should say for itself, per namespace of ours; what says
+            otherwise is among the observed objects, whether its path is to be read or not.
         only: where not ``None``, look at these namespaces alone (and at the host's links).
     """
 
     namespaces: frozenset[str] = frozenset()
     sysctls: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    own: dict[str, tuple[OwnValue, ...]] = msgspec.field(default_factory=dict)
     only: frozenset[str] | None = None
 
 

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
-from deuteron.objects import Bridge, KernelObject, Key, LinkUp, Observed, Sysctl, Tap, Veth, Wanted
+from deuteron.objects import (
+    Bridge,
+    KernelObject,
+    Key,
+    LinkUp,
+    Observed,
+    OwnValue,
+    Sysctl,
+    Tap,
+    Unit,
+    Veth,
+    Wanted,
+    own_values,
+)
 
 Change = tuple[KernelObject, KernelObject]
 Link = Bridge | Veth | Tap
@@ -55,7 +70,9 @@ def compare(wanted: Wanted, observed: Observed) -> Delta:
             elif old != obj:
                 update[key] = (old, obj)
     _lo(observed, create, home)
-    surplus = {key: have[key] for key in have.keys() - home.keys() if _removable(have[key])}
+    unnamed = have.keys() - home.keys()
+    _own(wanted, observed, unnamed, update, home)
+    surplus = {key: have[key] for key in unnamed if _removable(have[key])}
     position = {unit.name: index for index, unit in enumerate(wanted.units)}
     return Delta(
         create=create, update=update, surplus=surplus, home=home, owner=observed.owners, position=position
@@ -70,6 +87,45 @@ def _lo(observed: Observed, create: dict[Key, KernelObject], home: dict[Key, str
             up = LinkUp(netns=name, dev="lo")
             create[up.key] = up
             home[up.key] = home[key]
+
+
+def _own(
+    wanted: Wanted,
+    observed: Observed,
+    unnamed: Iterable[Key],
+    update: dict[Key, Change],
+    home: dict[Key, str],
+) -> None:
+    """What links of wanted units say for themselves against what their namespaces say.
+
+    It is wanted without being an object: a look shows what is otherwise, and so nothing of it as a rule.
+    """
+    odd = [thing for key in unnamed if isinstance(thing := observed.objects[key], Sysctl) and thing.dev]
+    if not odd:
+        return
+    units = {unit.name: unit for unit in wanted.units}
+    values = {netns: _own_values(wanted, netns) for netns in {thing.netns for thing in odd}}
+    for thing in odd:
+        unit = units.get(observed.owners.get(thing.key, ""))
+        for own in values[thing.netns]:
+            if own.path(thing.dev) == thing.path and unit is not None and _has(unit, thing):
+                home[thing.key] = unit.name
+                if not own.admits(thing.value):
+                    update[thing.key] = (thing, msgspec.structs.replace(thing, value=own.value))
+
+
+def _own_values(wanted: Wanted, netns: str) -> tuple[OwnValue, ...]:
+    return own_values(
+        thing
+        for unit in wanted.units
+        for thing in unit.objects
+        if isinstance(thing, Sysctl) and thing.netns == netns and not thing.dev
+    )
+
+
+def _has(unit: Unit, thing: Sysctl) -> bool:
+    """Whether the link of a parameter is one that the unit wants."""
+    return any(isinstance(one, Link) and (thing.netns, thing.dev) in ends(one) for one in unit.objects)
 
 
 def _removable(obj: KernelObject) -> bool:

@@ -21,7 +21,7 @@ _WHY: Final = {
     "rule": "chooses the routing table for the packets that it matches",
     "route": "leads packets on",
 }
-_WHY_LINK_SYSCTL: Final = "is what this one link needs beyond the policy of its namespace"
+_WHY_LINK_SYSCTL: Final = "is what this one link says for itself beside its namespace's policy"
 
 
 def why(obj: KernelObject) -> str:

@@ -8,8 +8,9 @@ from typing import Final
 
 from deuteron.edge import crossing
 from deuteron.errors import HostError
-from deuteron.state.database import readable, sync_directory
+from deuteron.state.database import readable
 from deuteron.state.directory import State, lock_directory
+from deuteron.state.place import sync_directory
 
 #: The database and what SQLite keeps beside it: a log of another database must not meet a new one.
 _PARTS: Final = ("", "-wal", "-shm")

@@ -7,20 +7,17 @@ The file gets its name only when it is whole, so one that is empty or short is a
 
 from __future__ import annotations
 
-import os
 import secrets
 import sqlite3
-import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import msgspec
-
 from deuteron.edge import crossing
 from deuteron.errors import HostError
+from deuteron.state.place import checked, make_directory, make_file, refuse_another
 
 #: ``user_version`` of the database.
 SCHEMA_VERSION: Final = 2
@@ -70,7 +67,6 @@ _MAGIC: Final = b"SQLite format 3\0"
 _HEADER: Final = 100
 #: Bytes 18 and 19 of the header: 1 is a rollback journal, 2 a write-ahead log; there is no other.
 _FORMATS: Final = (1, 2)
-_NEW: Final = ".new-"
 
 _DIGEST: Final = 16
 #: Up to how many keys rows are asked for one by one.
@@ -84,18 +80,21 @@ class Database:
         file: ``state.sqlite``; the directory gets mode 0700, the file 0600.
 
     Raises:
-        HostError: ``state-unusable``, ``state-permissions``, ``state-corrupt`` or ``state-newer``.
+        HostError: ``state-unusable``, ``state-permissions``, ``state-corrupt``, ``state-newer``, or
+            ``unsafe-file`` and its like.
     """
 
     def __init__(self, file: Path) -> None:
         self.file = file
         with readable(file):
-            make_directory(file.parent)
-            _make(file)
+            directory = make_directory(file.parent)
+            make_file(file, directory, _empty)
+            found = checked(file)
             _refuse_header(file)
             with crossing("sqlite.open"):
                 self._connection = sqlite3.connect(file, isolation_level=None)
             try:
+                refuse_another(file, found)
                 self._open()
             except BaseException:
                 self._connection.close()
@@ -268,49 +267,6 @@ def _empty() -> bytes:
         connection.close()
 
 
-def _make(file: Path) -> None:
-    """Make the file where there is none: whole from the moment at which it has its name."""
-    if file.exists():
-        return
-    for left in file.parent.glob(f"{file.name}{_NEW}*"):  # of a process that was killed here
-        left.unlink(missing_ok=True)
-    new = file.with_name(f"{file.name}{_NEW}{secrets.token_hex(8)}")
-    try:
-        _write(new, _empty())
-        # Two processes at once: the first one's stays, and neither ever sees half of one.
-        with suppress(FileExistsError), crossing("file.rename"):
-            os.link(new, file)
-    finally:
-        with crossing("file.unlink"):
-            new.unlink(missing_ok=True)
-    sync_directory(file.parent)
-
-
-def _write(file: Path, content: bytes) -> None:
-    with crossing("file.open"):
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        with crossing("file.write"):
-            stream.write(content)
-            stream.flush()
-        with crossing("file.sync"):
-            os.fsync(descriptor)
-
-
-def sync_directory(path: Path) -> None:
-    """Force a directory's entries to the disk.
-
-    Raises:
-        OSError: refused.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with crossing("file.sync"):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _refuse_header(file: Path) -> None:
     """What SQLite would take for an empty database, or for one that may only be read."""
     with crossing("file.open"), file.open("rb") as stream:
@@ -320,23 +276,6 @@ def _refuse_header(file: Path) -> None:
     size = int.from_bytes(header[60:64], "big")
     if not size:
         raise sqlite3.DatabaseError("it has no schema")
-
-
-def make_directory(path: Path) -> None:
-    """Make the directory for its owner alone; refuse one that others can write.
-
-    Raises:
-        HostError: ``state-permissions``.
-        OSError: it cannot be made.
-    """
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = path.stat()
-    if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise HostError(
-            "state-permissions",
-            f"the state directory {path} belongs to another user or can be written by others;"
-            f" mend it: chown {os.geteuid()} {path} && chmod 700 {path}",
-        )
 
 
 @contextmanager
@@ -359,7 +298,7 @@ def readable(file: Path) -> Iterator[None]:
         raise HostError(
             "state-conflict", f"{file}: two owners of one allocation ({error}); nothing was written"
         ) from error
-    except (sqlite3.DatabaseError, msgspec.DecodeError, ValueError) as error:
+    except (sqlite3.DatabaseError, ValueError, RecursionError) as error:  # what decoders say is a ValueError
         if isinstance(error, sqlite3.OperationalError) and not _means_damage(error):
             raise HostError(
                 "state-unusable", f"{file}: {error}; mend it, or use another --state-dir"
@@ -372,5 +311,9 @@ def readable(file: Path) -> Iterator[None]:
 
 
 def _means_damage(error: sqlite3.OperationalError) -> bool:
-    """Whether it is about what the file says (a table that is not there), not about the disk."""
-    return getattr(error, "sqlite_errorname", "") == "SQLITE_ERROR"
+    """Whether it is about what the file says, not about the disk.
+
+    That is a table that is not there; and text that is no UTF-8, of which Python itself says so,
+    without an error number of SQLite's.
+    """
+    return getattr(error, "sqlite_errorname", "SQLITE_ERROR") == "SQLITE_ERROR"

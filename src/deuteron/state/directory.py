@@ -342,7 +342,7 @@ class State:
             with readable(self._file):
                 contents = [ledger.blob(content) for _netns, content in rows]
             found = [decoder.decode(content) for content in contents]
-        except msgspec.DecodeError:
+        except (ValueError, RecursionError):
             return []
         self._kept = {one.netns: one for one in found}
         return found

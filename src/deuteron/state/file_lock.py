@@ -10,6 +10,7 @@ from pathlib import Path
 
 from deuteron.edge import crossing
 from deuteron.errors import HostError
+from deuteron.files import Purpose, open_checked
 from deuteron.locks import Rank, held
 
 
@@ -17,7 +18,9 @@ from deuteron.locks import Rank, held
 def lock_file(
     file: Path, rank: Rank, usable: Callable[[], AbstractContextManager[None]], busy: HostError
 ) -> Iterator[None]:
-    """Hold the lock of ``file``, which is made, with mode 0600, where it does not exist; no link is followed.
+    """Hold the lock of ``file``, which is made, with mode 0600, where it does not exist.
+
+    Whoever may open it could hold it for ever, so that it is nobody else's; see :mod:`deuteron.files`.
 
     Args:
         file: whose directory is there.
@@ -26,10 +29,10 @@ def lock_file(
         busy: raised where another process holds it.
 
     Raises:
-        HostError: ``busy``, or that of ``usable``.
+        HostError: ``busy``, that of ``usable``, or ``unsafe-file`` and its like.
     """
-    with usable(), crossing("file.open"):
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with usable():
+        descriptor = open_checked(file, Purpose.LOCK, os.O_RDWR | os.O_CREAT)
     try:
         with usable():
             try:

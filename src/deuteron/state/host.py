@@ -15,6 +15,7 @@ import msgspec
 
 from deuteron.edge import crossing
 from deuteron.errors import HostError
+from deuteron.files import Purpose, check_directory, read_checked, replace
 from deuteron.locks import Rank
 from deuteron.state.file_lock import lock_file
 
@@ -76,13 +77,12 @@ def owner_of_host(run_dir: Path = RUN_DIR) -> Owner | None:
     """
     with _usable(run_dir):
         try:
-            with crossing("file.open"):
-                content = (run_dir / _OWNER).read_bytes()
+            content = read_checked(run_dir / _OWNER, Purpose.STATE)
         except FileNotFoundError:
             return None
     try:
         return msgspec.json.decode(content, type=Owner)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None  # we never leave half of one; what is not ours names nobody
 
 
@@ -113,7 +113,7 @@ def claim(run_dir: Path, state_id: str, state_path: Path, *, take_over: bool = F
         HostError: ``host-locked``, another process is at it; ``host-taken``, the host is programmed
             from another state directory; ``host-lock-unusable``.
     """
-    with _locked(run_dir):
+    with _locked(run_dir, state_path):
         owner = owner_of_host(run_dir)
         mine = Owner(state_id=state_id, path=str(state_path.absolute()))
         if owner is not None and owner != mine and not take_over and _still_there(owner, mine):
@@ -140,9 +140,11 @@ def _taken(owner: Owner, mine: Owner) -> HostError:
 
 
 @contextmanager
-def _locked(run_dir: Path) -> Iterator[None]:
+def _locked(run_dir: Path, state_path: Path) -> Iterator[None]:
     with _usable(run_dir):
-        run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Where root works for a service, the service has to find its way in here afterwards.
+        owner = state_path.stat().st_uid if state_path.exists() else None
+        check_directory(run_dir, make=True, owner=owner)
     busy = HostError(
         "host-locked", "another deuteron is applying on this host; wait for it to end and try again"
     )
@@ -152,12 +154,7 @@ def _locked(run_dir: Path) -> Iterator[None]:
 
 def _record(run_dir: Path, owner: Owner) -> None:
     with _usable(run_dir):
-        new = run_dir / f"{_OWNER}.new"  # the lock is held: nobody else writes here
-        with crossing("file.write"):
-            new.write_bytes(msgspec.json.encode(owner))
-        new.chmod(0o600)
-        with crossing("file.rename"):
-            new.rename(run_dir / _OWNER)
+        replace(run_dir / _OWNER, msgspec.json.encode(owner), Purpose.STATE)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deuteron.kernel.fake import FakeKernel, Packet
-from deuteron.objects import Delete, NftElement
+from deuteron.objects import Delete, NftElement, NftTable, Update
 from tests.unit.fake.worlds import FIP, FIXED, GATEWAY_ADDRESS, INTERNET, apply, cloud, ping, view
 
 
@@ -102,8 +102,15 @@ def test_no_source_can_be_forged_through_a_leg() -> None:
     apply(kernel, view(distributed=True))
     (router,) = (name for name in kernel.state.namespaces if name.startswith("qrouter-000000aa"))
     forged = kernel.trace(Packet(netns=router, src="198.51.100.99", dst=INTERNET, mark=16))
-    assert (forged.verdict, forged.reason) == ("dropped", "filter"), forged
-    assert forged.netns.startswith("fip-")
+    assert (forged.verdict, forged.rule) == ("dropped", "policy of chain leaving"), forged
+    table = kernel.state.namespaces[router].table
+    assert table is not None
+    open_ = NftTable(
+        netns=router, sets=table.sets, chains=tuple(c for c in table.chains if c.name != "leaving")
+    )
+    assert kernel.run([Update(old=table, new=open_)]).error is None
+    again = kernel.trace(Packet(netns=router, src="198.51.100.99", dst=INTERNET, mark=16))
+    assert (again.verdict, again.netns[:4], again.rule) == ("dropped", "fip-", "policy of chain guard"), again
 
 
 @pytest.mark.parametrize("snat", [True, False])

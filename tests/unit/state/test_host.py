@@ -109,7 +109,7 @@ def test_a_link_in_the_place_of_the_lock_is_not_followed(run_dir: Path, tmp_path
     (run_dir / "host.lock").symlink_to(tmp_path / "victim")
     with pytest.raises(HostError) as refused, claim(run_dir, "1", tmp_path):
         pass
-    assert refused.value.code == "host-lock-unusable"
+    assert refused.value.code == "unsafe-link"
     assert not (tmp_path / "victim").exists()
 
 

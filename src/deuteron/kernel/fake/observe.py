@@ -23,6 +23,7 @@ from deuteron.objects import (
     Netns,
     NftElement,
     Observed,
+    OwnValue,
     Route,
     Sysctl,
     Tap,
@@ -67,6 +68,7 @@ def observe(state: State, look: Look) -> Observed:
             _routes(found, namespace, owner)
         if owner is not None:
             _whole(found, namespace, owner, look.sysctls.get(namespace.name, ()))
+            _own(found, namespace, look.own.get(namespace.name, ()))
     names = {name: namespace.alive for name, namespace in state.namespaces.items() if name != HOST}
     return Observed(
         objects=dict(sorted(found.objects.items())),
@@ -197,6 +199,19 @@ def _whole(found: _Found, namespace: Namespace, owner: str, paths: tuple[str, ..
         found.others(namespace.name, "nft_table", table)
     for path in paths:
         _sysctl(found, namespace, owner, path)
+
+
+def _own(found: _Found, namespace: Namespace, values: tuple[OwnValue, ...]) -> None:
+    """What links of ours say for themselves, where it is not what they should say."""
+    for link in namespace.links.values():
+        owner = owner_of(link.alias)
+        if owner is None or link.name == "lo":
+            continue
+        for own in values:
+            value = sysctls.own(link, own.family, own.name)
+            if value is not None and not own.admits(value):
+                path = own.path(link.name)
+                found.ours(Sysctl(netns=namespace.name, path=path, value=value, dev=link.name), owner)
 
 
 def _sysctl(found: _Found, namespace: Namespace, owner: str, path: str) -> None:

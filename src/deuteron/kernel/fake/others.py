@@ -65,14 +65,14 @@ class Others:
         outer = Link(name=name, kind="veth", mac=made_up_mac(netns, name), mtu=mtu, master=master)
         inner = Link(name=peer_name, kind="veth", mac=made_up_mac(peer_netns, peer_name), mtu=mtu)
         outer.peer, inner.peer = (peer_netns, peer_name), (netns, name)
-        add_link(self.state, netns, outer)
+        add_link(self.state, netns, outer)  # nosec R103 # in memory: nothing outlives the fake kernel
         add_link(self.state, peer_netns, inner)
         self.set_up(netns, name)
         self.set_up(peer_netns, peer_name)
 
     def add_machine(self, name: str, bridge: str, *addresses: str, gateway: str = "") -> None:
         """A host on a provider network: a namespace with ``eth0`` plugged in a bridge of the host."""
-        self.add_foreign_netns(name)
+        self.add_foreign_netns(name)  # nosec R103 # in memory: nothing outlives the fake kernel
         self.add_foreign_veth(HOST, f"veth-{name}"[:15], name, "eth0", master=bridge)
         for address in addresses:
             self.add_foreign_address(name, "eth0", address)

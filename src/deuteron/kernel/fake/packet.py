@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Any, Literal
 
 import msgspec
+
+from deuteron.kernel.fake.parsed import ip_address
 
 
 class Packet(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from errno import EEXIST, EHOSTUNREACH, ENETDOWN, ENETUNREACH, ESRCH
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network
 from typing import Final, NamedTuple
 from zlib import crc32
 
 from deuteron.kernel.fake.operations import create, delete, update
+from deuteron.kernel.fake.parsed import ip_address, ip_interface, ip_network
 from deuteron.kernel.fake.state import Namespace, RouteId, State, refusal
 from deuteron.objects import MAIN_TABLE, PROTOCOL, Nexthop, Route, Rule
 
@@ -139,13 +141,19 @@ def _entries(namespace: Namespace, table: int, family: int) -> Iterator[_Entry]:
 
 def local_links(namespace: Namespace, address: str) -> tuple[str, ...]:
     """The links that hold ``address``."""
-    wanted = ip_address(address)
     return tuple(
         link.name
         for link in namespace.links.values()
         for text in link.addresses
-        if (ip_interface(text).ip == wanted or (link.name == "lo" and wanted in ip_interface(text).network))
+        if _holds(text, address, whole=link.name == "lo")
     )
+
+
+@lru_cache(1 << 16)
+def _holds(text: str, address: str, *, whole: bool) -> bool:
+    """Whether an address of a link is ``address``, or its ``whole`` prefix, as that of ``lo``, has it."""
+    wanted, has = ip_address(address), ip_interface(text)
+    return has.ip == wanted or (whole and wanted in has.network)
 
 
 def look_up(

@@ -1,4 +1,8 @@
-"""nftables: chains evaluated on a packet."""
+"""nftables: chains evaluated on a packet.
+
+Rates are not kept: every bucket is full and every dynamic set has room, so what passes here is
+what passes while no limit is reached.  A dynamic set remembers nothing from packet to packet.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,21 @@ from typing import Final
 from deuteron.kernel.fake import conntrack
 from deuteron.kernel.fake.conntrack import Track
 from deuteron.kernel.fake.packet import Packet
-from deuteron.kernel.fake.routing import look_up
+from deuteron.kernel.fake.routing import Way, local_links, look_up
 from deuteron.kernel.fake.state import Namespace
 from deuteron.objects import NftChain, NftRule
-from deuteron.objects.nft import Lookup, Match, Nat, Notrack, SetMark, SetRef, Statement, Verdict
+from deuteron.objects.nft import (
+    Limit,
+    Lookup,
+    Match,
+    Nat,
+    Notrack,
+    Remember,
+    SetMark,
+    SetRef,
+    Statement,
+    Verdict,
+)
 
 #: ``NF_IP_PRI_CONNTRACK`` of linux/netfilter_ipv4.h: chains before it see no connection.
 _CONNTRACK_PRIORITY: Final = -200
@@ -24,6 +39,7 @@ class Passing:
     """A packet at a hook: what chains look at, and what they may change.
 
     Attributes:
+        way: the route that was chosen, once it is.
         notes: what they did, in words.
         dropped_by: the rule's comment, or the chain whose policy it was; "" while it lives.
     """
@@ -34,6 +50,7 @@ class Passing:
     oif: str = ""
     track: Track | None = None
     notrack: bool = False
+    way: Way | None = None
     notes: list[str] = field(default_factory=list)
     dropped_by: str = ""
 
@@ -87,7 +104,7 @@ def _apply(at: Passing, rule: NftRule) -> str:
         verdict = _statement(at, statement)
         if verdict is None:
             return ""
-        if verdict or not isinstance(statement, Verdict):
+        if verdict or not isinstance(statement, Verdict | Limit | Remember):
             at.notes.append(rule.comment or _words(statement))
         if verdict:
             return verdict
@@ -103,6 +120,8 @@ def _statement(at: Passing, statement: Statement) -> str | None:
             at.packet = at.packet.replace(mark=mark)
         case Notrack():
             at.notrack = True
+        case Remember(key=key) if not _values(at, key):
+            return None
         case Nat():
             return _nat(at, statement)
     return ""
@@ -132,8 +151,9 @@ def _target(at: Passing, statement: Nat) -> tuple[str, ...]:
 
 def _matches(at: Passing, match: Match) -> bool:
     """Whether a match holds; one on a header that the packet does not have never does."""
-    if match.field == "fib saddr . iif oif":
-        leads_back = look_up(at.namespace, at.packet.src, oif=at.iif) is not None
+    if match.field in ("fib saddr . iif oif", "fib saddr oif"):
+        by = at.iif if match.field == "fib saddr . iif oif" else ""
+        leads_back = look_up(at.namespace, at.packet.src, oif=by) is not None
         return leads_back == (match.op == "!=")
     have = _values(at, match.field)
     if not have:
@@ -178,6 +198,14 @@ def _values(at: Passing, name: str) -> Sequence[str]:
         "ip daddr": () if family6 else (packet.dst,),
         "ip6 saddr": (packet.src,) if family6 else (),
         "ip6 daddr": (packet.dst,) if family6 else (),
+        "ip hdrlength": () if family6 else ("5",),
+        "ip6 hoplimit": (str(packet.ttl),) if family6 else (),
+        "exthdr rt": ("missing",) if family6 else (),
+        "rt ip nexthop": () if family6 else _next_hop(at),
+        "rt ip6 nexthop": _next_hop(at) if family6 else (),
+        "meta pkttype": ("host",),
+        "fib daddr . iif type": ("local" if at.iif in local_links(at.namespace, packet.dst) else "unicast",),
+        "fib saddr type": ("local" if local_links(at.namespace, packet.src) else "unicast",),
         "meta l4proto": ("ipv6-icmp" if packet.proto == "icmpv6" else packet.proto,),
         "meta nfproto": ("ipv6" if family6 else "ipv4",),
         "meta mark": (str(packet.mark),),
@@ -188,6 +216,10 @@ def _values(at: Passing, name: str) -> Sequence[str]:
         "th dport": (str(packet.dport),) if ports else (),
     }
     return table[name]
+
+
+def _next_hop(at: Passing) -> Sequence[str]:
+    return (at.way.via or at.packet.dst,) if at.way is not None else ()
 
 
 def _state(at: Passing) -> Sequence[str]:
@@ -207,5 +239,9 @@ def _words(statement: Statement) -> str:
             return f"mark {mark}"
         case Notrack():
             return "not tracked"
+        case Limit():
+            return "within the limit"
+        case Remember():
+            return "remembered"
         case Nat(direction=direction):
             return direction

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from ipaddress import ip_address, ip_interface
 from typing import NamedTuple
 
 from deuteron.kernel.fake import sysctls
+from deuteron.kernel.fake.parsed import ip_address, ip_interface
 from deuteron.kernel.fake.routing import local_links, look_up
 from deuteron.kernel.fake.state import Link, Namespace, State
 

@@ -53,6 +53,12 @@ def read(namespace: Namespace, path: str) -> str:
     return namespace.links[dev].sysctls.get(_path(family, group, "*", name), defaults[name])
 
 
+def own(link: Link, family: str, name: str) -> str | None:
+    """What a link says for itself below ``conf``, ``None`` for a parameter that this kernel does not have."""
+    usual = _DEFAULTS[family, "conf"].get(name)
+    return None if usual is None else link.sysctls.get(_path(family, "conf", "*", name), usual)
+
+
 def number(namespace: Namespace, path: str) -> int:
     """The value of a path that holds a number."""
     return int(read(namespace, path))

@@ -146,7 +146,7 @@ def _arrive(walk: _Walk) -> Way:
     if walk.packet.ttl <= 1:
         _dropped("ttl")
     walk.packet = walk.packet.replace(ttl=walk.packet.ttl - 1)
-    _hook(walk, "forward", iif=dev, oif=way.dev)
+    _hook(walk, "forward", iif=dev, way=way)
     return _leave(walk, way)
 
 
@@ -167,12 +167,13 @@ def _enter_hook(walk: _Walk, hook: str, *, iif: str = "", oif: str = "") -> None
         walk.note(f"destination becomes {walk.packet.dst}")
 
 
-def _hook(walk: _Walk, hook: str, *, iif: str = "", oif: str = "") -> None:
+def _hook(walk: _Walk, hook: str, *, iif: str = "", way: Way | None = None) -> None:
     """Any other hook: its chains, and no more."""
     if walk.passing is None:
         raise AssertionError("every packet enters by prerouting or output")
     at = walk.passing
-    at.packet, at.iif, at.oif = walk.packet, iif, oif
+    at.packet, at.iif, at.way = walk.packet, iif, way
+    at.oif = way.dev if way is not None else ""
     run_hook(at, hook, raw=True)
     if not at.dropped_by:
         run_hook(at, hook, raw=False)
@@ -223,7 +224,7 @@ def _deliver(walk: _Walk, dev: str) -> NoReturn:
 def _leave(walk: _Walk, way: Way) -> Way:
     """The packet has passed the filter and is on its way out."""
     iif = walk.passing.iif if walk.passing is not None else ""
-    _hook(walk, "postrouting", iif=iif, oif=way.dev)
+    _hook(walk, "postrouting", iif=iif, way=way)
     _finish_flow(walk)
     return way
 
@@ -278,18 +279,26 @@ def _neighbour(walk: _Walk, dev: str, target: str) -> Answer:
 
 
 def _nd_passes(walk: _Walk, dev: str, target: str, sender: str, answer: Answer) -> bool:
-    """Whether both filters let neighbour discovery in; ARP does not pass through ``inet`` tables."""
-    question = (answer.netns, answer.dev, "nd-neighbor-solicit", sender, target)
-    return _lets_in(walk.state, *question) and _lets_in(
-        walk.state, walk.netns, dev, "nd-neighbor-advert", target, sender
+    """Whether both filters let neighbour discovery out and in; ARP does not pass ``inet`` tables."""
+    here, there = (walk.netns, dev), (answer.netns, answer.dev)
+    return _discovers(walk.state, here, there, "nd-neighbor-solicit", sender, target) and _discovers(
+        walk.state, there, here, "nd-neighbor-advert", target, sender
     )
 
 
-def _lets_in(state: State, netns: str, dev: str, icmp_type: str, src: str, dst: str) -> bool:
-    packet = Packet(netns=netns, dev=dev, src=src, dst=dst, proto="icmpv6", icmp_type=icmp_type, ttl=255)
-    at = Passing(state.namespace(netns), packet, iif=dev, track=conntrack.Track("untracked"))
-    run_hook(at, "input", raw=False)
-    return not at.dropped_by
+def _discovers(
+    state: State, of: tuple[str, str], to: tuple[str, str], icmp_type: str, src: str, dst: str
+) -> bool:
+    """Whether a message of neighbour discovery gets from one link to another."""
+    (netns, dev), (peer_netns, peer) = of, to
+    packet = Packet(netns=netns, src=src, dst=dst, proto="icmpv6", icmp_type=icmp_type, ttl=255)
+    sent = Passing(state.namespace(netns), packet, oif=dev, track=conntrack.Track("untracked"))
+    heard = Passing(state.namespace(peer_netns), packet, iif=peer, track=conntrack.Track("untracked"))
+    run_hook(sent, "output", raw=False)
+    run_hook(sent, "postrouting", raw=False)
+    run_hook(heard, "prerouting", raw=True)
+    run_hook(heard, "input", raw=False)
+    return not (sent.dropped_by or heard.dropped_by)
 
 
 def _unreachable(reason: str) -> NoReturn:

@@ -161,11 +161,14 @@ class Announcer:
                 self._inodes[netns] = inode
                 sender = self._sockets[netns] = packet_socket()
             now = self._clock()
-            with edge.crossing("announce.send"):
-                _transmit(sender, what)
-            self._pending += [_Repeat(now + after, netns, what) for after in self._repeats]
-            self._start()
-            self._changed.notify_all()
+            try:
+                with edge.crossing("announce.send"):
+                    _transmit(sender, what)
+                self._pending += [_Repeat(now + after, netns, what) for after in self._repeats]
+            finally:
+                # Refused or not: the thread closes the socket when nothing is to be repeated by it.
+                self._start()
+                self._changed.notify_all()
 
     def forget(self, netns: str) -> None:
         """Send no more in ``netns``, which is about to go: an open socket would keep it alive."""

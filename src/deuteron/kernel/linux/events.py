@@ -19,12 +19,14 @@ import socket
 import struct
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from deuteron import edge
+from deuteron.errors import KernelError
 from deuteron.kernel.linux.inotify import (
     IN_CLOSE_WRITE,
     IN_CREATE,
@@ -36,7 +38,7 @@ from deuteron.kernel.linux.inotify import (
     Event,
 )
 from deuteron.kernel.linux.netlink import wire
-from deuteron.kernel.linux.netlink.errors import refused
+from deuteron.kernel.linux.netlink.errors import MalformedError, refused
 from deuteron.kernel.linux.netlink.socket import NETLINK_NETFILTER, NETLINK_ROUTE
 from deuteron.kernel.linux.relevance import relevant
 from deuteron.kernel.linux.watched import Interest, Watched
@@ -50,8 +52,8 @@ _NETLINK_LISTEN_ALL_NSID: Final = 8
 _SO_RCVBUFFORCE: Final = 33
 
 #: linux/rtnetlink.h, RTNLGRP_LINK, _NEIGH, _IPV4_IFADDR, _IPV4_ROUTE, _IPV4_RULE, _IPV6_IFADDR,
-#: _IPV6_ROUTE, _IPV6_RULE.
-_ROUTE_GROUPS: Final = (1, 3, 5, 7, 8, 9, 11, 19)
+#: _IPV6_ROUTE, _IPV6_RULE, _IPV4_NETCONF, _IPV6_NETCONF.
+_ROUTE_GROUPS: Final = (1, 3, 5, 7, 8, 9, 11, 19, 24, 25)
 #: linux/netfilter/nfnetlink.h, NFNLGRP_NFTABLES.
 _NFTABLES_GROUPS: Final = (7,)
 
@@ -85,6 +87,46 @@ class Noticed(msgspec.Struct, frozen=True, kw_only=True):
     file: bool = False
 
 
+class Heard(NamedTuple):
+    """The sockets that notifications come by.
+
+    To open them takes CAP_NET_BROADCAST, which the kernel asks of the socket's opener even when it delivers
+    (``do_one_broadcast()``: file_ns_capable): so they are opened before that is given away.
+    """
+
+    route: socket.socket
+    nftables: socket.socket
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        self.route.close()
+        self.nftables.close()
+
+
+def listen(receive_buffer: int = _RECEIVE_BUFFER) -> Heard:
+    """Open them, in the network namespace of the calling thread.
+
+    Args:
+        receive_buffer: bytes that may wait in each.
+
+    Raises:
+        KernelError: refused.
+    """
+    with ExitStack() as unless_both:
+        try:
+            route = _listen(NETLINK_ROUTE, _ROUTE_GROUPS, receive_buffer)
+            unless_both.callback(route.close)
+            nftables = _listen(NETLINK_NETFILTER, _NFTABLES_GROUPS, receive_buffer)
+        except OSError as error:
+            raise _deaf(error) from error
+        unless_both.pop_all()
+    return Heard(route, nftables)
+
+
+def _deaf(error: OSError) -> KernelError:
+    return refused(error.errno or 0, doing="to listen for the kernel's notifications")
+
+
 class Events:
     """Hears the network namespace of the thread that makes it and those in ``netns_dir``.
 
@@ -92,24 +134,30 @@ class Events:
         netns_dir: where namespaces have their names.
         file: told of when it is written or replaced.
         receive_buffer: bytes that may wait in each socket.
+        heard: sockets that were opened before, which this closes.
 
     Raises:
         KernelError: a socket or a watch was refused.
     """
 
     def __init__(
-        self, netns_dir: Path, file: Path | None = None, *, receive_buffer: int = _RECEIVE_BUFFER
+        self,
+        netns_dir: Path,
+        file: Path | None = None,
+        *,
+        receive_buffer: int = _RECEIVE_BUFFER,
+        heard: Heard | None = None,
     ) -> None:
         self._buffer = bytearray(_DATAGRAM)
         self._file = file.absolute() if file is not None else None
         self._interest = Interest()
+        self._sockets = heard or listen(receive_buffer)
+        self._route, self._nftables = self._sockets
         try:
-            self._route = _listen(NETLINK_ROUTE, _ROUTE_GROUPS, receive_buffer)
-            self._nftables = _listen(NETLINK_NETFILTER, _NFTABLES_GROUPS, receive_buffer)
             self._woken = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
             self._watched = Watched(netns_dir)
         except OSError as error:
-            raise refused(error.errno or 0, doing="to listen for the kernel's notifications") from error
+            raise _deaf(error) from error
         self._poll = select.poll()
         for fd in (self._route, self._nftables, self._watched.inotify, self._woken):
             self._poll.register(fd, select.POLLIN)
@@ -170,8 +218,7 @@ class Events:
 
     def close(self) -> None:
         """Hear nothing more."""
-        self._route.close()
-        self._nftables.close()
+        self._sockets.close()
         self._watched.close()
         os.close(self._woken)
 
@@ -228,7 +275,10 @@ class Events:
             netns = self._watched.netns_of(_nsid(control))
             # Most of a storm is of one namespace: one look will do, and its messages are not even read.
             if netns is not None and netns not in self._dirty and not self._everything:
-                self._heard(netns, bytes(memoryview(self._buffer)[:size]), nft=heard is self._nftables)
+                try:
+                    self._heard(netns, bytes(memoryview(self._buffer)[:size]), nft=heard is self._nftables)
+                except MalformedError:  # cut, or of a kernel to come: as good as lost
+                    self._everything = True
 
     def _heard(self, netns: str, datagram: bytes, *, nft: bool) -> None:
         if nft:

@@ -15,6 +15,7 @@ from deuteron.kernel.linux.memory import Ruleset
 from deuteron.kernel.linux.netns import NetnsDirectory
 from deuteron.kernel.linux.nft import Nftables
 from deuteron.kernel.linux.observe import Observer
+from deuteron.kernel.linux.privileged import Privileged
 from deuteron.kernel.linux.run import Runner
 from deuteron.kernel.linux.space import Spaces
 from deuteron.kernel.linux.worker import Worker
@@ -50,6 +51,7 @@ class LinuxKernel:
         netns_dir: where namespaces have their names.
         announcer: sends announcements, and repeats them until :meth:`close`.
         rulesets: what an earlier process got from :meth:`rulesets`; saves listing what has not changed.
+        privileged: does what this process, being confined, may not do.
     """
 
     def __init__(
@@ -58,11 +60,14 @@ class LinuxKernel:
         *,
         announcer: Announcer | None = None,
         rulesets: Iterable[Ruleset] = (),
+        privileged: Privileged | None = None,
     ) -> None:
         self._announcer = announcer or Announcer()
         self._worker = Worker()
-        directory = NetnsDirectory(netns_dir)
-        self._spaces = self._worker.call(lambda: Spaces(self._worker, directory, rulesets))
+        directory = NetnsDirectory(netns_dir, privileged)
+        self._spaces = self._worker.call(
+            lambda: Spaces(self._worker, directory, rulesets, privileged=privileged)
+        )
         lifecycle = Lifecycle(self._worker, self._spaces, self._announcer)
         self._observer = Observer(self._spaces, lambda: self._nftables)
         self._runner = Runner(self._spaces, lambda: self._nftables, self._announcer, lifecycle)

@@ -15,6 +15,7 @@ from deuteron.errors import KernelError
 from deuteron.kernel.linux.netlink import address, fdb, link, neighbour, route, rule
 from deuteron.kernel.linux.space import Space
 from deuteron.objects import (
+    HOST,
     PROTOCOL,
     Address,
     Bridge,
@@ -115,7 +116,7 @@ def unsupported(verb: str, thing: KernelObject) -> KernelError:
 
 def marking(made: Link, spaces: Open) -> Round:
     """What one message cannot give a link when it is made: the mark and the altname, at both ends."""
-    return [message for end in _ends(made) for message in _mark_end(end, made.owner, spaces)]
+    return [message for end in _ends(made) for message in _mark_end(end, made, spaces)]
 
 
 class _End(NamedTuple):
@@ -132,10 +133,13 @@ def _ends(one: Link) -> list[_End]:
     return [outer]
 
 
-def _mark_end(end: _End, owner: str, spaces: Open) -> Iterator[Message]:
+def _mark_end(end: _End, made: Link, spaces: Open) -> Iterator[Message]:
     space = spaces(end.netns)
     target = space.target(end.name)
-    yield Message(space, link.set_link(target, alias=mark(owner)))
+    # The host answers nobody by an address of a tenant's tap, not even while the tap is
+    # up and not yet in its bridge (OSSN-0069).
+    bare = end.netns == HOST and made.mtu >= link.IPV6_MIN_MTU
+    yield Message(space, link.set_link(target, alias=mark(made.owner), link_local=not bare))
     if end.altname:
         yield Message(space, link.add_altname(target, end.altname))
 

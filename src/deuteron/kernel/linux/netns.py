@@ -14,15 +14,22 @@ from pathlib import Path
 from deuteron import edge
 from deuteron.errors import KernelError
 from deuteron.kernel.linux.libc import MNT_DETACH, MS_BIND, MS_PRIVATE, MS_REC, MS_SHARED, mount, umount
+from deuteron.kernel.linux.privileged import Privileged
 from deuteron.kernel.linux.worker import OWN_NETNS
 from deuteron.objects.ownership import may_be_ours
 
 
 class NetnsDirectory:
-    """The namespaces that have a name in ``path``."""
+    """The namespaces that have a name in ``path``.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: usually ``/run/netns``.
+        privileged: who gives names and takes them away; ``None`` for this process itself.
+    """
+
+    def __init__(self, path: Path, privileged: Privileged | None = None) -> None:
         self.path = path
+        self._privileged = privileged
         # All namespace files live in one pseudo file system (nsfs), which has one device
         # number: comparing it tells a mounted namespace from a plain file, and the same
         # stat gives the inode, the namespace's identity.
@@ -57,7 +64,12 @@ class NetnsDirectory:
         return os.open(self.path / name, os.O_RDONLY | os.O_CLOEXEC)
 
     def prepare(self) -> None:
-        """Make the directory, and make mounts in it appear in every mount namespace that shares it."""
+        """Make the directory, and make mounts in it appear in every mount namespace that shares it.
+
+        Where others are privileged, they have done so.
+        """
+        if self._privileged is not None:
+            return
         self.path.mkdir(mode=0o755, parents=True, exist_ok=True)
         try:
             mount("", self.path, "none", MS_SHARED | MS_REC)
@@ -92,16 +104,31 @@ class NetnsDirectory:
 
     def keep_own(self, name: str) -> None:
         """Give the calling thread's namespace the name ``name``; all or nothing."""
+        if self._privileged is not None:
+            self._privileged.keep(name)
+        else:
+            self.keep(name, OWN_NETNS)
+
+    def keep(self, name: str, netns: Path) -> None:
+        """Give the namespace that ``netns`` is a magic link to the name ``name``; all or nothing.
+
+        Raises:
+            KernelError: ``foreign-name``.
+            OSError: refused.
+        """
         path = self.claim(name)
         try:
             with edge.crossing("netns.mount"):
-                mount(str(OWN_NETNS), path, "none", MS_BIND)
+                mount(str(netns), path, "none", MS_BIND)
         except OSError:
             self.remove(name)  # mounted or not
             raise
 
     def remove(self, name: str) -> None:
         """Take the name away; the namespace ends with its last user.  No error where it is gone."""
+        if self._privileged is not None:
+            self._privileged.remove(name)
+            return
         path = self.path / name
         try:
             with edge.crossing("netns.umount"):

@@ -22,10 +22,11 @@ from functools import lru_cache
 from typing import Any, Final, cast
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
+from deuteron.kernel.linux import nft_schema as schema
 from deuteron.objects.nft import (
     Field,
+    Limit,
     Lookup,
     Match,
     Nat,
@@ -35,6 +36,7 @@ from deuteron.objects.nft import (
     NftSet,
     NftTable,
     Notrack,
+    Remember,
     SetMark,
     SetRef,
     Statement,
@@ -43,135 +45,26 @@ from deuteron.objects.nft import (
 from deuteron.objects.nft_names import NAMES
 
 RAW: Final = "raw"
-_FIB: Final = "fib saddr . iif oif"
+#: What is asked of the routes, by result and flags.
+_FIB: Final = {
+    ("oif", ("saddr", "iif")): "fib saddr . iif oif",
+    ("oif", ("saddr",)): "fib saddr oif",
+    ("type", ("saddr",)): "fib saddr type",
+    ("type", ("daddr", "iif")): "fib daddr . iif type",
+}
 _PORTS: Final = frozenset({"tcp", "udp", "sctp", "dccp", "udplite"})
 _FLAGS: Final = frozenset({"ct state", "ct status"})
-
-
-class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Refuses what it does not know, so that nothing can be overlooked."""
-
-
-class _Payload(_Strict, frozen=True):
-    protocol: str
-    field: str
-
-
-class _Named(_Strict, frozen=True):
-    key: str
-
-
-class _Fib(_Strict, frozen=True):
-    result: str
-    flags: tuple[str, ...]
-
-
-class _Left(_Strict, frozen=True):
-    payload: _Payload | None = None
-    meta: _Named | None = None
-    ct: _Named | None = None
-    fib: _Fib | None = None
-    concat: tuple[_Left, ...] = ()
-
-
-class _Prefix(_Strict, frozen=True):
-    addr: str
-    len: int
-
-
-class _Right(_Strict, frozen=True):
-    set: tuple[str | int | _Right, ...] = ()
-    prefix: _Prefix | None = None
-
-
-class _Match(_Strict, frozen=True):
-    op: str
-    left: _Left
-    right: str | int | tuple[str | int, ...] | _Right
-
-
-class _Map(_Strict, frozen=True):
-    key: _Left
-    data: str
-
-
-class _Address(_Strict, frozen=True):
-    map: _Map
-
-
-class _Nat(_Strict, frozen=True):
-    family: str
-    addr: str | _Address
-    flags: str = ""
-
-
-class _Mangle(_Strict, frozen=True):
-    key: _Left
-    value: int
-
-
-class _Expression(_Strict, frozen=True):
-    match: _Match | None = None
-    dnat: _Nat | None = None
-    snat: _Nat | None = None
-    mangle: _Mangle | None = None
-    accept: UnsetType | None = UNSET
-    drop: UnsetType | None = UNSET
-    return_: UnsetType | None = msgspec.field(name="return", default=UNSET)
-    notrack: UnsetType | None = UNSET
-
-
-class _Rule(_Strict, frozen=True):
-    family: str
-    table: str
-    chain: str
-    handle: int
-    expr: tuple[_Expression, ...]
-    comment: str = ""
-
-
-class _Chain(_Strict, frozen=True):
-    family: str
-    table: str
-    name: str
-    handle: int
-    type: str
-    hook: str
-    prio: int
-    policy: str
-
-
-class _Value(_Strict, frozen=True):
-    """An element's key or value that is not a plain word."""
-
-    concat: tuple[str | int, ...] = ()
-
-
-_Part = str | int | _Value
-
-
-class _Set(_Strict, frozen=True):
-    family: str
-    table: str
-    name: str
-    handle: int
-    type: str | tuple[str, ...]
-    map: str = ""
-    elem: tuple[_Part | tuple[_Part, _Part], ...] = ()
-
-
-class _Document(msgspec.Struct, frozen=True):
-    nftables: tuple[dict[str, msgspec.Raw], ...]
 
 
 class _Inexpressible(Exception):  # noqa: N818 - a finding, caught in this file
     """The language has no word for it."""
 
 
-_DOCUMENT: Final = msgspec.json.Decoder(_Document)
-_RULE: Final = msgspec.json.Decoder(_Rule)
-_CHAIN: Final = msgspec.json.Decoder(_Chain)
-_SET: Final = msgspec.json.Decoder(_Set)
+_DOCUMENT: Final = msgspec.json.Decoder(schema.Document)
+_RULE: Final = msgspec.json.Decoder(schema.Rule)
+_CHAIN: Final = msgspec.json.Decoder(schema.Chain)
+_SET: Final = msgspec.json.Decoder(schema.Set)
+_ELEMENTS: Final = msgspec.json.Decoder(tuple[schema.Part | tuple[schema.Part, schema.Part], ...])
 
 
 def parse(netns: str, listing: bytes) -> tuple[NftTable, tuple[NftElement, ...]]:
@@ -248,14 +141,14 @@ def _read_rule(raw: bytes) -> tuple[str, NftRule]:
         return msgspec.json.decode(raw)["chain"], raw_rule(_text(raw, "handle"))
 
 
-def _matches(rule: _Rule) -> Iterator[Match]:
+def _matches(rule: schema.Rule) -> Iterator[Match]:
     for expression in rule.expr:
         if expression.match is None:
             return
         yield from _match(expression.match)
 
 
-def _statements(rule: _Rule) -> Iterator[Statement]:
+def _statements(rule: schema.Rule) -> Iterator[Statement]:
     first = next((at for at, one in enumerate(rule.expr) if one.match is None), len(rule.expr))
     if first == len(rule.expr):
         raise _Inexpressible
@@ -263,7 +156,7 @@ def _statements(rule: _Rule) -> Iterator[Statement]:
         yield _statement(expression)
 
 
-def _match(match: _Match) -> Iterator[Match]:
+def _match(match: schema.Match) -> Iterator[Match]:
     payload = match.left.payload
     if payload is not None and payload.field == "dport" and payload.protocol in _PORTS:
         # nft folds "meta l4proto tcp" into the port match that follows it.
@@ -274,60 +167,75 @@ def _match(match: _Match) -> Iterator[Match]:
     yield Match(left, _right(left, match), _operator(left, match))
 
 
-def _operator(field: str, match: _Match) -> Any:
+def _operator(field: str, match: schema.Match) -> Any:
     operators = {"in": "==", "!": "!="} if field in _FLAGS else {"==": "==", "!=": "!="}
     if match.op not in operators:
         raise _Inexpressible
     return operators[match.op]
 
 
-def _field(left: _Left) -> Field:
-    match left:
-        case _Left(payload=_Payload(protocol=protocol, field=field), meta=None, ct=None, fib=None, concat=()):
-            text = f"{protocol} {field}"
-        case _Left(
-            payload=None, meta=_Named(key="iifname" | "oifname" as text), ct=None, fib=None, concat=()
-        ):
-            pass
-        case _Left(payload=None, meta=_Named(key=key), ct=None, fib=None, concat=()):
-            text = f"meta {key}"
-        case _Left(payload=None, meta=None, ct=_Named(key=key), fib=None, concat=()):
-            text = f"ct {key}"
-        case _Left(
-            payload=None, meta=None, ct=None, fib=_Fib(result="oif", flags=("saddr", "iif")), concat=()
-        ):
-            text = _FIB
-        case _:
-            raise _Inexpressible
+def _field(left: schema.Left) -> Field:
+    asked = [one for one in (left.payload, left.exthdr, left.rt, left.meta, left.ct, left.fib) if one]
+    if len(asked) != 1 or left.concat:
+        raise _Inexpressible
+    text = _question(left)
     if text not in _FIELDS:
         raise _Inexpressible
     return cast("Field", text)
 
 
+def _question(left: schema.Left) -> str:
+    match left:
+        case schema.Left(payload=schema.Payload(protocol=protocol, field=field)):
+            return f"{protocol} {field}"
+        case schema.Left(meta=schema.Named(key="iifname" | "oifname" as key)):
+            return key
+        case schema.Left(meta=schema.Named(key=key)):
+            return f"meta {key}"
+        case schema.Left(ct=schema.Named(key=key)):
+            return f"ct {key}"
+        case schema.Left(rt=schema.Hop(key=key, family=family)):
+            return f"rt {family} {key}"
+        case schema.Left(exthdr=schema.Header(name=name)):
+            return f"exthdr {name}"
+        case schema.Left(fib=schema.Fib(result=result, flags=flags)):
+            return _FIB.get((result, flags), "")
+        case _:
+            raise _Inexpressible
+
+
 _FIELDS: Final = frozenset(Field.__args__)  # type: ignore[attr-defined]  # typing's own list of a Literal
 
 
-def _right(field: Field, match: _Match) -> str | tuple[str, ...] | SetRef:
+def _right(field: Field, match: schema.Match) -> str | tuple[str, ...] | SetRef:
     match match.right:
+        case bool(there):
+            return _presence(field, there)
         case str(text) if text.startswith("@"):
             return SetRef(text[1:])
         case str() | int() as one:
             return _word(field, one)
         case tuple(several) if field in _FLAGS:
             return tuple(sorted(_word(field, one) for one in several))
-        case _Right(set=(), prefix=_Prefix(addr=addr, len=length)):
+        case schema.Right(set=(), prefix=schema.Prefix(addr=addr, len=length)):
             return f"{addr}/{length}"
-        case _Right(set=several, prefix=None) if field not in _FLAGS:
+        case schema.Right(set=several, prefix=None) if field not in _FLAGS:
             return tuple(sorted(_member(field, one) for one in several))
         case _:
             raise _Inexpressible
 
 
-def _member(field: str, one: str | int | _Right) -> str:
+def _presence(field: str, there: bool) -> str:
+    if field != "exthdr rt" or there:
+        raise _Inexpressible
+    return "missing"
+
+
+def _member(field: str, one: str | int | schema.Right) -> str:
     match one:
-        case _Right(set=(), prefix=_Prefix(addr=addr, len=length)):
+        case schema.Right(set=(), prefix=schema.Prefix(addr=addr, len=length)):
             return f"{addr}/{length}"
-        case _Right():
+        case schema.Right():
             raise _Inexpressible
         case _:
             return _word(field, one)
@@ -341,27 +249,44 @@ def _word(kind: str, value: str | int) -> str:
     return str(value) if names is None else names.get(value, str(value))
 
 
-def _statement(expression: _Expression) -> Statement:
+def _statement(expression: schema.Expression) -> Statement:
     match expression:
-        case _Expression(dnat=_Nat() as nat):
+        case schema.Expression(dnat=schema.Nat() as nat):
             return _read_nat("dnat", nat)
-        case _Expression(snat=_Nat() as nat):
+        case schema.Expression(snat=schema.Nat() as nat):
             return _read_nat("snat", nat)
-        case _Expression(mangle=_Mangle(key=key, value=mark)) if _field(key) == "meta mark":
+        case schema.Expression(mangle=schema.Mangle(key=key, value=mark)) if _field(key) == "meta mark":
             return SetMark(mark)
-        case _Expression(accept=None):
+        case schema.Expression(limit=schema.Limit() as limit):
+            return _read_limit(limit)
+        case schema.Expression(set=schema.Dynamic() as dynamic):
+            return _read_dynamic(dynamic)
+        case schema.Expression(accept=None):
             return Verdict("accept")
-        case _Expression(drop=None):
+        case schema.Expression(drop=None):
             return Verdict("drop")
-        case _Expression(return_=None):
+        case schema.Expression(return_=None):
             return Verdict("return")
-        case _Expression(notrack=None):
+        case schema.Expression(notrack=None):
             return Notrack()
         case _:
             raise _Inexpressible
 
 
-def _read_nat(direction: Any, nat: _Nat) -> Nat:
+def _read_limit(limit: schema.Limit) -> Limit:
+    if limit.per != "second":
+        raise _Inexpressible
+    return Limit(limit.rate, limit.burst)
+
+
+def _read_dynamic(one: schema.Dynamic) -> Remember:
+    if one.op != "update" or not one.set.startswith("@") or len(one.stmt) > 1:
+        raise _Inexpressible
+    limit = _read_limit(one.stmt[0].limit) if one.stmt else None
+    return Remember(one.set[1:], _field(one.elem), limit)
+
+
+def _read_nat(direction: Any, nat: schema.Nat) -> Nat:
     if nat.flags not in {"", "fully-random"} or nat.family not in {"ip", "ip6"}:
         raise _Inexpressible
     to = nat.addr if isinstance(nat.addr, str) else _lookup(nat.addr.map)
@@ -369,7 +294,7 @@ def _read_nat(direction: Any, nat: _Nat) -> Nat:
     return Nat(direction, family, to, fully_random=bool(nat.flags))
 
 
-def _lookup(map_: _Map) -> Lookup:
+def _lookup(map_: schema.Map) -> Lookup:
     if not map_.data.startswith("@"):
         raise _Inexpressible
     parts = map_.key.concat or (map_.key,)
@@ -379,10 +304,24 @@ def _lookup(map_: _Map) -> Lookup:
 def _read_set(netns: str, kind: str, raw: msgspec.Raw) -> tuple[NftSet, list[NftElement]]:
     try:
         one = _SET.decode(raw)
-    except msgspec.ValidationError:
+        made = _plain_set(kind, one)
+        # What rules remember is the kernel's state, and none of our business.
+        elements = () if made.size else _ELEMENTS.decode(one.elem)
+        return made, [_element(netns, made, element) for element in elements]
+    except (msgspec.ValidationError, _Inexpressible):
         return _odd_set(netns, kind, raw)
-    made = NftSet(name=one.name, type=_types(one.type), data=_types(one.map))
-    return made, [_element(netns, made, element) for element in one.elem]
+
+
+def _plain_set(kind: str, one: schema.Set) -> NftSet:
+    """A set as we give them: one of ours without any property, or one that rules fill."""
+    # nft 1.0.6 does not list the flag "dynamic" in JSON; later ones do.
+    flags = tuple(flag for flag in one.flags if flag != "dynamic")
+    dynamic = kind == "set" and one.size > 0 and flags == (("timeout",) if one.timeout else ())
+    if not dynamic and (one.flags or one.size or one.timeout):
+        raise _Inexpressible
+    return NftSet(
+        name=one.name, type=_types(one.type), data=_types(one.map), size=one.size, timeout=one.timeout
+    )
 
 
 def _types(text: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -391,7 +330,7 @@ def _types(text: str | tuple[str, ...]) -> tuple[str, ...]:
     return tuple(text.split(" . ")) if text else ()
 
 
-def _element(netns: str, of: NftSet, element: _Part | tuple[_Part, _Part]) -> NftElement:
+def _element(netns: str, of: NftSet, element: schema.Part | tuple[schema.Part, schema.Part]) -> NftElement:
     key, value = element if isinstance(element, tuple) else (element, None)
     item = _parts(of.type, key)
     return NftElement(
@@ -399,8 +338,8 @@ def _element(netns: str, of: NftSet, element: _Part | tuple[_Part, _Part]) -> Nf
     )
 
 
-def _parts(types: tuple[str, ...], value: _Part) -> tuple[str, ...]:
-    if isinstance(value, _Value):
+def _parts(types: tuple[str, ...], value: schema.Part) -> tuple[str, ...]:
+    if isinstance(value, schema.Value):
         return tuple(_word(kind, one) for kind, one in zip(types, value.concat, strict=True))
     return (_word(types[0], value),)
 
@@ -411,28 +350,27 @@ def _odd_set(netns: str, kind: str, raw: msgspec.Raw) -> tuple[NftSet, list[NftE
     elements = document.pop("elem", [])
     plain = msgspec.json.encode(document)
     try:
-        one = _SET.decode(plain) if kind in {"set", "map"} else None
-    except msgspec.ValidationError:
-        one = None
-    if one is None:
+        made = _plain_set(kind, _SET.decode(plain)) if kind in {"set", "map"} else None
+    except (msgspec.ValidationError, _Inexpressible):
+        made = None
+    if made is None:
         text = msgspec.json.encode({kind: msgspec.Raw(_text(plain, "handle").encode())}).decode()
         name = str(document.get("name", kind))
         return NftSet(name=name, type=(RAW, text)), []
-    made = NftSet(name=one.name, type=_types(one.type), data=_types(one.map))
     return made, [_odd_element(netns, made, element) for element in elements]
 
 
 def _odd_element(netns: str, of: NftSet, element: Any) -> NftElement:
     try:
-        return _element(netns, of, msgspec.convert(element, _Part | tuple[_Part, _Part]))
+        return _element(netns, of, msgspec.convert(element, schema.Part | tuple[schema.Part, schema.Part]))
     except msgspec.ValidationError:
         pass
     key, value = element if isinstance(element, list) else (element, None)
     text = msgspec.json.encode(element).decode()
     inner = key.get("elem", {}).get("val", key) if isinstance(key, dict) else key
     try:
-        item = _parts(of.type, msgspec.convert(inner, _Part))
-        parts = () if value is None else _parts(of.data, msgspec.convert(value, _Part))
+        item = _parts(of.type, msgspec.convert(inner, schema.Part))
+        parts = () if value is None else _parts(of.data, msgspec.convert(value, schema.Part))
     except msgspec.ValidationError:
         item, parts = (text,), ()
     return NftElement(netns=netns, set=of.name, item=item, value=(*parts, f"{RAW} {text}"))

@@ -12,6 +12,7 @@ from deuteron.errors import KernelError
 from deuteron.kernel.linux.look import View, objects_of, sysctls_of
 from deuteron.kernel.linux.netlink import link
 from deuteron.kernel.linux.nft import Nftables, NftListing
+from deuteron.kernel.linux.own import own_of
 from deuteron.kernel.linux.pairs import End, altname_of, join
 from deuteron.kernel.linux.space import Space, Spaces
 from deuteron.objects import (
@@ -28,7 +29,6 @@ from deuteron.objects import (
 from deuteron.objects.ownership import may_be_ours, owner_of
 
 #: Namespaces of ours that route, and so have a table.
-_ROUTING = ("qrouter-", "snat-", "fip-")
 
 
 class _Found:
@@ -94,6 +94,9 @@ class Observer:
             return
         found.add(Netns(name=name, owner=owner), owner)
         view = self._links(found, space, owner, records)
+        if values := look.own.get(name):
+            for thing, mine in own_of(view, records, values):
+                found.add(thing, mine)
         self._add(found, view, space, look.sysctls.get(name, ()))
 
     def _links(
@@ -145,8 +148,7 @@ class Observer:
             return
         for thing, owner in sysctls_of(view, view.owner, self._spaces.parameters_of(space), sysctls):
             found.add(thing, owner)
-        if space.name.startswith(_ROUTING):
-            _add_nft(found, self._nft(space), space.name, view.owner)
+        _add_nft(found, self._nft(space), space.name, view.owner)
 
     def _nft(self, space: Space) -> NftListing:
         self._spaces.enter(space)

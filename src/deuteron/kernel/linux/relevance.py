@@ -10,12 +10,14 @@ from __future__ import annotations
 from typing import Final
 
 from deuteron.kernel.linux.netlink import address, link, neighbour, route, wire
+from deuteron.kernel.linux.netlink.errors import MalformedError
 from deuteron.objects import HOST, PROTOCOL
 from deuteron.objects.ownership import may_be_ours, owner_of
 
 #: linux/rtnetlink.h
 RTM_NEWRULE: Final = 32
 RTM_DELRULE: Final = 33
+RTM_NEWNETCONF: Final = 80
 
 _IFINFO_SIZE: Final = 16
 _IFLA_IFNAME: Final = 3
@@ -40,6 +42,15 @@ _ROUTE: Final = (route.RTM_NEWROUTE, route.RTM_DELROUTE)
 _RULE: Final = (RTM_NEWRULE, RTM_DELRULE)
 _NEIGHBOUR: Final = (neighbour.RTM_NEWNEIGH, neighbour.RTM_DELNEIGH)
 
+#: Octets of the fixed structure: ifinfomsg, ifaddrmsg, rtmsg, fib_rule_hdr, ndmsg.
+_FIXED: Final = (
+    dict.fromkeys(_LINK, _IFINFO_SIZE)
+    | dict.fromkeys(_ADDRESS, _IFADDR_SIZE)
+    | dict.fromkeys(_ROUTE, 12)
+    | dict.fromkeys(_RULE, 12)
+    | dict.fromkeys(_NEIGHBOUR, neighbour.NDMSG.size)
+)
+
 
 def relevant(netns: str, kind: int, flags: int, payload: bytes, links: frozenset[str]) -> bool:
     """Whether a notification of rtnetlink in ``netns`` is reason enough to look.
@@ -52,8 +63,10 @@ def relevant(netns: str, kind: int, flags: int, payload: bytes, links: frozenset
         links: the names of the links of ours, or that ours need, in ``netns``.
 
     Raises:
-        ValueError: the payload is malformed.
+        MalformedError: the payload is malformed.
     """
+    if len(payload) < _FIXED.get(kind, 0):
+        raise MalformedError("a netlink notification ends within its fixed structure")
     if kind in _LINK:
         return may_be_ours(netns) or _link_concerns(payload, links)
     if netns == HOST:
@@ -65,7 +78,11 @@ def relevant(netns: str, kind: int, flags: int, payload: bytes, links: frozenset
         return payload[_RTM_PROTOCOL] not in _KERNEL_ROUTE or bool(flags & wire.NLM_F_REPLACE)
     if not may_be_ours(netns):
         return False
-    return kind in _RULE or (kind in _NEIGHBOUR and _neighbour_concerns(payload))
+    # Some parameters (forwarding, rp_filter, proxy_arp, proxy_ndp) are told so whichever mount of proc they
+    # were written through, which inotify does not.
+    if kind in _RULE or kind == RTM_NEWNETCONF:
+        return True
+    return kind in _NEIGHBOUR and _neighbour_concerns(payload)
 
 
 def _link_concerns(payload: bytes, links: frozenset[str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from deuteron.errors import KernelError
 from deuteron.kernel.linux.batch import Failure
 from deuteron.kernel.linux.space import Spaces
+from deuteron.kernel.linux.sysctl import PartlyWrittenError
 from deuteron.objects import Create, Delete, Step, Sysctl, Update
 
 
@@ -40,14 +41,22 @@ class Settings:
 
     def send(self, done: list[bool]) -> Failure:
         """Write them in order until one is refused; mark what is done, and tell the failure."""
-        position = self._members[0][0]
+        written = [(position, one) for position, one in self._members if one is not None]
         try:
             parameters = self._spaces.parameters_of(self._spaces.get(self._netns))
-            for position, value in self._members:
-                if value is not None:
-                    parameters.write(value.path, value.value)
-                done[position] = True
+            parameters.write_all([(one.path, one.value) for _, one in written])
         except KernelError as error:
+            count = error.done if isinstance(error, PartlyWrittenError) else 0
+            failed = written[count][0] if written else self._members[0][0]
+            self._mark(done, failed)
             # The namespace is named once, here: a path is the same in all of them.
-            return position, KernelError(error.code, f"{self._netns}: {error.message}", error.errno)
+            return failed, KernelError(error.code, f"{self._netns}: {error.message}", error.errno)
+        self._mark(done, None)
         return None, None
+
+    def _mark(self, done: list[bool], failed: int | None) -> None:
+        """All before the one that failed are done."""
+        for position, _ in self._members:
+            if position == failed:
+                return
+            done[position] = True

@@ -22,6 +22,7 @@ from deuteron.kernel.linux.netlink.errors import refused
 from deuteron.kernel.linux.netlink.socket import Counters, NetlinkSocket
 from deuteron.kernel.linux.netns import NetnsDirectory
 from deuteron.kernel.linux.nft import NftListing
+from deuteron.kernel.linux.privileged import Privileged
 from deuteron.kernel.linux.sysctl import Parameters
 from deuteron.kernel.linux.worker import Worker
 from deuteron.objects import HOST
@@ -97,6 +98,7 @@ class Spaces:
     Args:
         rulesets: what earlier processes remembered.
         limit: how many to keep open, by default as many as descriptors allow.
+        privileged: who writes kernel parameters, ``None`` for this process itself.
     """
 
     def __init__(
@@ -105,10 +107,11 @@ class Spaces:
         directory: NetnsDirectory,
         rulesets: Iterable[Ruleset] = (),
         limit: int | None = None,
+        privileged: Privileged | None = None,
     ) -> None:
         self._remembered = {one.netns: one for one in rulesets if one.boot and one.boot == boot_id()}
         self.counters = Counters()
-        self.parameters = Parameters()
+        self.parameters = Parameters(privileged)
         self.directory = directory
         self._worker = worker
         allowed = _raise_limit()
@@ -260,7 +263,7 @@ class Spaces:
     def parameters_of(self, space: Space) -> Parameters:
         """Go to the namespace; its kernel parameters."""
         self.enter(space)
-        self.parameters.enter(f"{space.name}/{space.inode}")
+        self.parameters.enter(space.name, space.inode)
         return self.parameters
 
     def close(self) -> None:

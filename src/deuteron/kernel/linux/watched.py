@@ -47,6 +47,7 @@ class _Place:
         self.inode = inode
         self.number = number
         self.watches: dict[str, int] = {}
+        self.refused = 0
         self.proxies: NetlinkSocket | None = None
         self.seen: list[bytes] = []
 
@@ -117,11 +118,7 @@ class Watched:
         new = {name for name in wanted if name not in self._places and self._take_up(name)}
         for name in new | (self._places.keys() if again is None else self._places.keys() & set(again)):
             self._watch(name, interest.parameters.get(name, frozenset()), mask)
-        self.refused = sum(
-            len(paths) - len(self._places[name].watches)
-            for name, paths in interest.parameters.items()
-            if name in self._places
-        )
+        self.refused = sum(place.refused for place in self._places.values())
         for name, place in self._places.items():
             self._poll_proxies(name, place, wanted=name in interest.proxies)
         return frozenset(new)
@@ -180,18 +177,20 @@ class Watched:
         """Watch these directories: those that are watched stay so, those of remade links are others now."""
         place = self._places[name]
         try:
-            watches = self._inside(name, lambda: self._add(paths, mask))
+            watches, denied = self._inside(name, lambda: self._add(paths, mask))
         except KernelError as error:
             if error.code != "no-netns":
                 raise
-            watches = {}
+            watches, denied = {}, 0
         for watch in set(place.watches.values()) - set(watches.values()):
             self._unwatch(watch)
-        place.watches = watches
+        place.watches, place.refused = watches, denied
         self._by_watch.update(dict.fromkeys(watches.values(), name))
 
-    def _add(self, paths: frozenset[str], mask: int) -> dict[str, int]:
+    def _add(self, paths: frozenset[str], mask: int) -> tuple[dict[str, int], int]:
+        """The watches, and how many more there would be if the limits allowed."""
         watches: dict[str, int] = {}
+        denied = 0
         for path in sorted(paths):
             try:
                 # Of the calling thread's namespace, and of the mount of proc that everybody writes through.
@@ -199,7 +198,8 @@ class Watched:
             except OSError as error:
                 if error.errno not in (*_ABSENT, errno.ENOSPC):
                     raise refused(error.errno or 0, doing=f"to watch {path}") from error
-        return watches
+                denied += error.errno == errno.ENOSPC
+        return watches, denied
 
     def _poll_proxies(self, name: str, place: _Place, *, wanted: bool) -> None:
         if wanted and place.proxies is None:

@@ -96,7 +96,7 @@ def parse_address(payload: bytes) -> AddressRecord:
     """One address of an answer.
 
     Raises:
-        ValueError: the payload is malformed, or of a family without addresses.
+        MalformedError: the payload is malformed, or of a family without addresses.
     """
     _family, size, flags, _scope, index = wire.fixed(_IFADDR, payload)
     found = wire.attributes(payload, _IFADDR.size)

@@ -157,7 +157,7 @@ def parse_flow(payload: bytes) -> FlowRecord:
     """One connection of an answer.
 
     Raises:
-        ValueError: the payload is malformed.
+        MalformedError: the payload is malformed.
     """
     wire.fixed(_NFGEN, payload)
     found = wire.attributes(payload, _NFGEN.size)

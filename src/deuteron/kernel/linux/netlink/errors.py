@@ -1,4 +1,4 @@
-"""A refusal's errno and extended ack text as a :class:`KernelError`."""
+"""A refusal's errno and extended ack text as a :class:`KernelError`, and an answer that cannot be read."""
 
 from __future__ import annotations
 
@@ -15,6 +15,18 @@ _MEND: Final = {
     numbers.ENOBUFS: "; the answer was lost for want of memory, look again",
     numbers.ENOMEM: "; free some memory and try again",
 }
+
+
+class MalformedError(KernelError, ValueError):
+    """A message of the kernel's is not as its family's header says.
+
+    Args:
+        what: of what it is wrong; a clause without an end.
+    """
+
+    def __init__(self, what: str) -> None:
+        mend = "look again, and where it stays so, report it with the version of this kernel"
+        super().__init__("netlink-malformed", f"{what}; {mend}", numbers.EBADMSG)
 
 
 def code_of(errno: int) -> str:

@@ -78,7 +78,7 @@ def parse_fdb(payload: bytes) -> FdbRecord:
     """One entry of an answer.
 
     Raises:
-        ValueError: the payload is malformed.
+        MalformedError: the payload is malformed.
     """
     _family, index, state, _ntf, _type = wire.fixed(neighbour.NDMSG, payload)
     found = wire.attributes(payload, neighbour.NDMSG.size)

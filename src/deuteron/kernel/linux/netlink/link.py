@@ -12,6 +12,7 @@ group go together, with one wait for all: see :func:`delete_group`.
 
 from __future__ import annotations
 
+from socket import AF_INET6
 from struct import Struct
 from typing import Final
 
@@ -34,6 +35,7 @@ _IFLA_LINK: Final = 5
 _IFLA_MASTER: Final = 10
 _IFLA_LINKINFO: Final = 18
 _IFLA_IFALIAS: Final = 20
+_IFLA_AF_SPEC: Final = 26
 _IFLA_GROUP: Final = 27
 _IFLA_NET_NS_FD: Final = 28
 _IFLA_EXT_MASK: Final = 29
@@ -51,6 +53,12 @@ _IFLA_BR_STP_STATE: Final = 5
 _IFLA_BR_MCAST_SNOOPING: Final = 23
 _IFLA_TUN_TYPE: Final = 3
 _IFF_TAP: Final = 2
+
+#: An IPv6 link-local address is not made when the link goes up (linux/if_link.h, in6_addr_gen_mode).
+_IFLA_INET6_ADDR_GEN_MODE: Final = 8
+_IN6_ADDR_GEN_MODE_NONE: Final = 1
+#: RFC 8200, section 5: a link with less has no IPv6 in Linux (net/ipv6/addrconf.c), and no such setting.
+IPV6_MIN_MTU: Final = 1280
 
 _RTEXT_FILTER_SKIP_STATS: Final = 1 << 3
 
@@ -84,6 +92,7 @@ class LinkRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         peer_nsid: number of the other end's namespace as seen from here; ``None`` where
             it is in the same one.
         bridge: only where ``kind`` is ``bridge``.
+        af_spec: its own kernel parameters, for :func:`deuteron.kernel.linux.netlink.devconf.parse_devconf`.
     """
 
     index: int
@@ -99,6 +108,7 @@ class LinkRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     peer_index: int
     peer_nsid: int | None
     bridge: BridgeSettings | None = None
+    af_spec: bytes = b""
 
 
 def _ifinfo(index: int = 0, *, up: bool | None = None) -> bytes:
@@ -218,6 +228,7 @@ def set_link(
     group: int | None = None,
     name: str | None = None,
     netns_fd: int | None = None,
+    link_local: bool = True,
 ) -> bytes:
     """Change what is given of a link; where the kernel refuses one change, earlier ones may be in place.
 
@@ -231,6 +242,8 @@ def set_link(
         group: number for :func:`delete_group`, 0 for none.
         name: the new name; only while the link is down.
         netns_fd: an open namespace to move the link to.
+        link_local: ``False``: it gets no IPv6 link-local address when it goes up; its MTU is at
+            least :data:`IPV6_MIN_MTU`. It is ignored where a link is made, and so has to be set then.
     """
     head, named = _target(link)
     if up is not None:
@@ -250,6 +263,9 @@ def set_link(
         parts.append(wire.u32(_IFLA_GROUP, group))
     if netns_fd is not None:
         parts.append(wire.u32(_IFLA_NET_NS_FD, netns_fd))
+    if not link_local:
+        mode = wire.u8(_IFLA_INET6_ADDR_GEN_MODE, _IN6_ADDR_GEN_MODE_NONE)
+        parts.append(wire.nested(_IFLA_AF_SPEC, wire.nested(AF_INET6, mode)))
     return wire.message(RTM_NEWLINK, 0, *parts)
 
 
@@ -301,7 +317,7 @@ def parse_link(payload: bytes) -> LinkRecord:
     """One link of an answer.
 
     Raises:
-        ValueError: the payload is malformed.
+        MalformedError: the payload is malformed.
     """
     _family, _type, index, flags, _change = wire.fixed(_IFINFO, payload)
     found = wire.attributes(payload, _IFINFO.size)
@@ -322,6 +338,7 @@ def parse_link(payload: bytes) -> LinkRecord:
         peer_index=wire.number(get(_IFLA_LINK, b"")),
         peer_nsid=None if nsid is None else wire.signed(nsid),
         bridge=_parse_bridge(data) if kind == "bridge" else None,
+        af_spec=get(_IFLA_AF_SPEC, b""),
     )
 
 

@@ -102,7 +102,7 @@ def parse_neighbour(payload: bytes) -> NeighbourRecord:
     """One entry of an answer.
 
     Raises:
-        ValueError: the payload is malformed.
+        MalformedError: the payload is malformed.
     """
     _family, index, state, flags, _type = wire.fixed(NDMSG, payload)
     found = wire.attributes(payload, NDMSG.size)

@@ -41,7 +41,7 @@ def parse_nsid(payload: bytes) -> int | None:
     """The number in an answer; ``None`` where the namespace has none here.
 
     Raises:
-        ValueError: the payload is malformed.
+        MalformedError: the payload is malformed.
     """
     wire.fixed(_RTGEN, payload)
     nsid = wire.signed(wire.attributes(payload, _RTGEN.size).get(_NETNSA_NSID, b"\xff"))

@@ -10,6 +10,7 @@ from typing import Final, Literal
 import msgspec
 
 from deuteron.kernel.linux.netlink import wire
+from deuteron.kernel.linux.netlink.errors import MalformedError
 
 RTM_NEWROUTE: Final = 24
 RTM_DELROUTE: Final = 25
@@ -174,7 +175,7 @@ def parse_route(payload: bytes) -> RouteRecord:
     """One route of an answer.
 
     Raises:
-        ValueError: the payload is malformed, or of a family that is not IP.
+        MalformedError: the payload is malformed, or of a family that is not IP.
     """
     family, size, _src, _tos, small, protocol, _scope, kind, flags = wire.fixed(_RTMSG, payload)
     found = wire.attributes(payload, _RTMSG.size)
@@ -220,7 +221,7 @@ def _hop(family: int, hop: NexthopRecord) -> bytes:
 
 def _destination(family: int, packed: bytes | None) -> str:
     if family not in (AF_INET, AF_INET6):
-        raise ValueError("a route of a family that is not IP")
+        raise MalformedError("a route of a family that is not IP")
     if packed is None:
         return "0.0.0.0" if family == AF_INET else "::"  # noqa: S104  (a destination, nothing is bound)
     return wire.address_text(packed)
@@ -232,7 +233,7 @@ def _parse_nexthops(data: bytes) -> tuple[NexthopRecord, ...]:
     while offset + _NEXTHOP.size <= len(data):
         size, flags, _weight, index = _NEXTHOP.unpack_from(data, offset)
         if size < _NEXTHOP.size or offset + size > len(data):
-            raise ValueError("a route's nexthop ends beyond its attribute")
+            raise MalformedError("a route's nexthop ends beyond its attribute")
         hop = wire.attributes(data[offset : offset + size], _NEXTHOP.size)
         found.append(_parse_hop(index, flags, hop))
         offset += (size + 3) & ~3

@@ -150,7 +150,7 @@ def parse_rule(payload: bytes) -> RuleRecord:
     """One rule of an answer; remembered, since each namespace has the kernel's own.
 
     Raises:
-        ValueError: the payload is malformed.
+        MalformedError: the payload is malformed.
     """
     family, dst_size, src_size, tos, small, _r1, _r2, action, flags = wire.fixed(_RULE, payload)
     found = wire.attributes(payload, _RULE.size)

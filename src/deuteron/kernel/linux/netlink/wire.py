@@ -2,7 +2,8 @@
 
 Everything is in host byte order except where a builder says otherwise.  Builders return
 whole messages with sequence number 0; the socket writes the real one in.  Parsers take a
-message's payload (what follows ``nlmsghdr``) and raise ``ValueError`` where it is malformed.
+message's payload (what follows ``nlmsghdr``) and raise :class:`MalformedError`, which is a
+``ValueError`` and a ``KernelError``, where it is malformed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Iterator
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from struct import Struct
 from typing import Final, Literal
+
+from deuteron.kernel.linux.netlink.errors import MalformedError
 
 # nlmsghdr.nlmsg_flags
 NLM_F_REQUEST: Final = 0x1
@@ -125,9 +128,12 @@ def address_text(packed: bytes) -> str:
     """Canonical text of an address of 4 or 16 bytes.
 
     Raises:
-        ValueError: it has another size.
+        MalformedError: it has another size.
     """
-    return inet_ntop(AF_INET if len(packed) == 4 else AF_INET6, packed)
+    try:
+        return inet_ntop(AF_INET if len(packed) == 4 else AF_INET6, packed)
+    except ValueError:
+        raise MalformedError(f"a netlink message has an address of {len(packed)} octets") from None
 
 
 def number(value: bytes) -> int:
@@ -149,10 +155,10 @@ def fixed(layout: Struct, payload: bytes) -> tuple[int, ...]:
     """The fixed structure at the start of a payload.
 
     Raises:
-        ValueError: the payload is shorter.
+        MalformedError: the payload is shorter.
     """
     if len(payload) < layout.size:
-        raise ValueError("a netlink message ends within its fixed structure")
+        raise MalformedError("a netlink message ends within its fixed structure")
     return layout.unpack_from(payload)
 
 
@@ -160,14 +166,14 @@ def walk(data: bytes, offset: int = 0) -> Iterator[tuple[int, bytes]]:
     """Each attribute's type (without flags) and value, in order.
 
     Raises:
-        ValueError: an attribute's length is wrong.
+        MalformedError: an attribute's length is wrong.
     """
     unpack = _ATTRIBUTE.unpack_from
     end = len(data)
     while offset + 4 <= end:
         size, kind = unpack(data, offset)
         if size < 4 or offset + size > end:
-            raise ValueError("a netlink attribute ends beyond its message")
+            raise MalformedError("a netlink attribute ends beyond its message")
         yield kind & _NLA_TYPE_MASK, data[offset + 4 : offset + size]
         offset += (size + 3) & ~3
 
@@ -176,7 +182,7 @@ def attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
     """Attributes by type, the last of each type; the same as :func:`walk`, without a generator's cost.
 
     Raises:
-        ValueError: an attribute's length is wrong.
+        MalformedError: an attribute's length is wrong.
     """
     unpack = _ATTRIBUTE.unpack_from
     found: dict[int, bytes] = {}
@@ -184,7 +190,7 @@ def attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
     while offset + 4 <= end:
         size, kind = unpack(data, offset)
         if size < 4 or offset + size > end:
-            raise ValueError("a netlink attribute ends beyond its message")
+            raise MalformedError("a netlink attribute ends beyond its message")
         found[kind & _NLA_TYPE_MASK] = data[offset + 4 : offset + size]
         offset += (size + 3) & ~3
     return found
@@ -194,7 +200,7 @@ def messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
     """Type, flags, sequence number and payload of each message of a datagram.
 
     Raises:
-        ValueError: a message's length is wrong.
+        MalformedError: a message's length is wrong.
     """
     unpack = HEADER.unpack_from
     offset = 0
@@ -202,6 +208,6 @@ def messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
     while offset + HEADER_SIZE <= end:
         size, kind, flags, sequence, _port = unpack(data, offset)
         if size < HEADER_SIZE or offset + size > end:
-            raise ValueError("a netlink message ends beyond its datagram")
+            raise MalformedError("a netlink message ends beyond its datagram")
         yield kind, flags, sequence, data[offset + HEADER_SIZE : offset + size]
         offset += (size + 3) & ~3

@@ -1,0 +1,1 @@
+"""The checks: each a module with a ``CHECK``, found by walking."""

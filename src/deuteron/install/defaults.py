@@ -1,0 +1,45 @@
+"""The configuration that is laid down: every key explained, at its default."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Final
+
+from deuteron.config.document import written
+from deuteron.config.keys import Key, keys
+
+#: What a service needs said, and root's single commands have by default: both read this file.
+_SAID: Final = {"state_dir": "/var/lib/deuteron"}
+_HEAD: Final = """\
+# Configuration of Deuteron, for the service and for root's commands. A key behind a # is at its
+# default. `deuteron config check` checks this file, `systemctl reload deuteron-watch` has it read
+# again; docs/configuration.md says more.
+"""
+
+
+def configuration() -> str:
+    """``deuteron.toml``."""
+    parts = [_HEAD]
+    for table, of_table in groupby(keys(), lambda key: key.name.rpartition(".")[0]):
+        parts.append(f"\n[{table}]\n" if table else "")
+        parts += [f"\n{_entry(key)}" for key in of_table]
+    return "".join(parts)
+
+
+def _entry(key: Key) -> str:
+    return "".join(f"{line}\n" for line in (*_about(key), _assignment(key)))
+
+
+def _about(key: Key) -> Iterator[str]:
+    about = f"{key.about} Takes: {key.type}."
+    yield from (f"# {line}" for line in textwrap.wrap(about, 98, break_on_hyphens=False))
+
+
+def _assignment(key: Key) -> str:
+    name = key.name.rpartition(".")[2]
+    if key.name in _SAID:
+        return f"{name} = {written(_SAID[key.name])}"
+    value = key.example if key.default is None else key.default
+    return f"#{name} = {written(value)}"

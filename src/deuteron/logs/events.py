@@ -1,0 +1,188 @@
+"""The catalogue: every event that a log may hold, its level, its fields, and what a field may be.
+
+What is not here cannot be logged.  ``docs/logs.md`` is written from it.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, StrEnum
+from typing import Final, Literal
+
+import msgspec
+
+Level = Literal["debug", "info", "warning", "error"]
+
+
+class Form(Enum):
+    """What a field may hold, and nothing else."""
+
+    REF = "a pseudonym"
+    CODE = "a code of docs/errors.md, or an error number's name"
+    WORD = "one of the words listed"
+    WORDS = "some of the words listed"
+    COUNT = "a whole number"
+    SECONDS = "seconds"
+    TYPE = "the class of an exception"
+    TRACE = "files and lines of the program, innermost last"
+
+
+class Field(msgspec.Struct, frozen=True):
+    """A field of a record.
+
+    Attributes:
+        form: what it may hold.
+        meaning: for the reader of a log.
+        words: those it may be, where it is a word.
+    """
+
+    form: Form
+    meaning: str
+    words: frozenset[str] = frozenset()
+
+
+def _word(meaning: str, *words: str) -> Field:
+    return Field(Form.WORD, meaning, frozenset(words))
+
+
+#: Every field; ``at``, ``level`` and ``event`` are in each record.
+FIELDS: Final[dict[str, Field]] = {
+    "unit": Field(Form.REF, "what was worked on"),
+    "part": _word("what of it", "router", "network", "fip", "port", "other"),
+    "file": Field(Form.REF, "the file that was applied"),
+    "verb": _word("what was asked for", "apply", "destroy"),
+    "outcome": _word("what became of it", "done", "undone", "undo-failed", "skipped", "refused"),
+    "noticed": _word("what led to it", "event", "interval", "retry", "file"),
+    "code": Field(Form.CODE, "of the error"),
+    "kinds": Field(
+        Form.WORDS,
+        "kinds of kernel objects that were made, changed or removed",
+        frozenset(
+            {
+                *("address", "announce", "bridge", "fdb", "flush-flows", "link-up", "neighbour"),
+                *("neighbour-proxy", "netns", "nft-element", "nft-table", "route", "rule", "sysctl"),
+                *("tap", "veth"),
+            }
+        ),
+    ),
+    "steps": Field(Form.COUNT, "how many steps"),
+    "left": Field(Form.COUNT, "how many objects are not as they were before"),
+    "units": Field(Form.COUNT, "how many units"),
+    "failed": Field(Form.COUNT, "how many units are not as wanted"),
+    "namespaces": Field(Form.COUNT, "how many network namespaces are watched"),
+    "directories": Field(Form.COUNT, "how many directories of kernel parameters are not watched"),
+    "notices": Field(Form.COUNT, "how many remarks on the input; `deuteron plan` prints them"),
+    "revision": Field(Form.COUNT, "the change's number, from 1 since the process began"),
+    "seconds": Field(Form.SECONDS, "how long it took; of a repair, since it was noticed"),
+    "interval": Field(Form.SECONDS, "between two looks at everything"),
+    "error": Field(Form.TYPE, "what was raised"),
+    "trace": Field(Form.TRACE, "where"),
+    "kept": _word("whether all that it says is in the state directory, for its owner", "yes", "no"),
+    "held": Field(
+        Form.WORDS,
+        "what confines the process",
+        frozenset({"capabilities", "no-new-privs", "seccomp", "landlock", "broker", "core-dumps", "umask"}),
+    ),
+    "missing": Field(
+        Form.WORDS,
+        "what does not",
+        frozenset({"capabilities", "no-new-privs", "seccomp", "landlock", "broker", "core-dumps", "umask"}),
+    ),
+    "redacted": Field(Form.COUNT, "how many values were taken out of this record: a defect, please report"),
+    "lost": Field(Form.COUNT, "how many records before this one could not be written"),
+}
+
+
+class Event(StrEnum):
+    """Every event; stable."""
+
+    WATCH_BEGAN = "watch-began"
+    WATCH_ENDED = "watch-ended"
+    WATCH_BLIND = "watch-blind"
+    CONFINED = "confined"
+    CHANGE_BEGAN = "change-began"
+    CHANGE_FINISHED = "change-finished"
+    CHANGE_REFUSED = "change-refused"
+    UNIT_BEGAN = "unit-began"
+    UNIT_DONE = "unit-done"
+    UNIT_FAILED = "unit-failed"
+    UNIT_REPAIRED = "unit-repaired"
+    UNIT_RECOVERED = "unit-recovered"
+    TROUBLE = "trouble"
+    INPUT_NOTICES = "input-notices"
+    CONFIG_READ = "config-read"
+    KEYS_ROTATED = "keys-rotated"
+    DEFECT = "defect"
+    FOREIGN_RECORD = "foreign-record"
+
+
+class Described(msgspec.Struct, frozen=True):
+    """An event as the catalogue has it.
+
+    Attributes:
+        level: of its records.
+        fields: those that it may have.
+        meaning: for the reader of a log.
+    """
+
+    level: Level
+    fields: frozenset[str]
+    meaning: str
+
+
+def _described(level: Level, fields: str, meaning: str) -> Described:
+    return Described(level, frozenset(fields.split()), meaning)
+
+
+#: What each event means, and which fields it may have.
+EVENTS: Final[dict[Event, Described]] = {
+    Event.WATCH_BEGAN: _described(
+        "info", "file namespaces interval", "everything was applied, from now on it is kept so"
+    ),
+    Event.WATCH_ENDED: _described(
+        "info", "code", "the process ends, the host stays as it is; with a code: it had to"
+    ),
+    Event.WATCH_BLIND: _described(
+        "warning",
+        "directories interval",
+        "for want of inotify watches, changes there are found only at the interval:"
+        " raise fs.inotify.max_user_watches",
+    ),
+    Event.CONFINED: _described("info", "held missing", "the process has given up what it does not need"),
+    Event.CHANGE_BEGAN: _described(
+        "info", "verb file units revision", "a change is written down and about to be made"
+    ),
+    Event.CHANGE_FINISHED: _described(
+        "info", "verb units failed steps seconds revision", "a change is made, as far as it could be"
+    ),
+    Event.CHANGE_REFUSED: _described("error", "verb code revision", "a change as a whole could not be made"),
+    Event.UNIT_BEGAN: _described("debug", "unit part steps revision", "a unit is about to be changed"),
+    Event.UNIT_DONE: _described(
+        "info", "unit part outcome noticed steps kinds seconds revision", "a unit was changed as wanted"
+    ),
+    Event.UNIT_FAILED: _described(
+        "error",
+        "unit part outcome code left noticed seconds revision",
+        "a unit is not as wanted; it is tried again later, the others go on",
+    ),
+    Event.UNIT_REPAIRED: _described(
+        "info", "unit part noticed steps kinds seconds revision", "somebody had changed it, it is put back"
+    ),
+    Event.UNIT_RECOVERED: _described(
+        "warning", "unit part outcome left", "an interrupted change had left it half made"
+    ),
+    Event.TROUBLE: _described(
+        "error", "code", "a look, or the file, was refused; what was wanted before still is; tried again"
+    ),
+    Event.INPUT_NOTICES: _described("info", "notices", "the input has parts that the reader should know of"),
+    Event.CONFIG_READ: _described("info", "", "FILE, the configuration and the key were read again"),
+    Event.KEYS_ROTATED: _described("info", "", "things have other pseudonyms from here on"),
+    Event.DEFECT: _described(
+        "error", "code error trace kept", "a defect of the program; the whole trace is in the state directory"
+    ),
+    Event.FOREIGN_RECORD: _described(
+        "debug", "", "a library had something to say; its words are not kept, they may hold anything"
+    ),
+}
+
+#: May be in every record; the log itself adds them.
+ALWAYS: Final = frozenset({"redacted", "lost"})

@@ -1,0 +1,73 @@
+"""A report as one HTML page: nothing is fetched, no script runs, light and dark, fit for print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from importlib.resources import files
+from itertools import groupby
+from typing import Final
+
+import jinja2
+import msgspec
+
+from deuteron.report.finding import Finding, Report, Status, tally
+from deuteron.report.text import MARKS, WORDS, shown
+
+NO_TOPIC: Final = "Other"
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """The findings under one heading."""
+
+    topic: str
+    findings: tuple[Finding, ...]
+    tally: Mapping[Status, int]
+
+
+def render_html(report: Report) -> str:
+    """The report as a page that stands for itself."""
+    told = [finding for finding in report.ordered if finding.status in ("fail", "unknown", "accepted")]
+    return _template().render(
+        report=report,
+        tally=tally(report.findings),
+        told=told,
+        groups=groups(report),
+        words=WORDS,
+        marks=MARKS,
+        shown=shown,
+    )
+
+
+def groups(report: Report) -> tuple[Group, ...]:
+    """All findings by their rule's topic, topics in the order of the rules."""
+    topics = list(dict.fromkeys(rule.topic or NO_TOPIC for rule in report.rules))
+    topic_of = {rule.id: rule.topic or NO_TOPIC for rule in report.rules}
+
+    def topic(finding: Finding) -> int:
+        name = topic_of.get(finding.check, NO_TOPIC)
+        return topics.index(name) if name in topics else len(topics)
+
+    ordered = sorted(report.findings, key=lambda finding: (topic(finding), finding.check, finding.order()))
+    return tuple(
+        _group((*topics, NO_TOPIC)[position], found) for position, found in groupby(ordered, key=topic)
+    )
+
+
+def _group(topic: str, findings: Iterable[Finding]) -> Group:
+    kept = tuple(findings)
+    return Group(topic=topic, findings=kept, tally=tally(kept))
+
+
+@lru_cache
+def _template() -> jinja2.Template:
+    """The package's own template; whatever is put into it is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: (files("deuteron.report") / name).read_text("utf-8")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html")

@@ -1,0 +1,133 @@
+"""``deuteron`` to which things happen, when it is told to.
+
+The file that ``DEUTERON_TEST_MISHAPS`` names holds what it is to say, and where it is to be killed.
+
+    SIGUSR1     one crossing of the edge in so many is refused, from now on; again: no more
+    SIGUSR2     a thread, a destructor, a library and a warning fail in words of the file
+    SIGRTMIN    the main thread fails in these words, and nobody has foreseen it
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import random
+import signal
+import threading
+import warnings
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import msgspec
+
+from deuteron import edge
+from deuteron.cli.main import main
+
+VARIABLE: Final = "DEUTERON_TEST_MISHAPS"
+_ERRNOS: Final = (errno.EPERM, errno.EBUSY, errno.ENOSPC, errno.EIO, errno.ENODEV, errno.EEXIST)
+
+
+class Mishaps(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to happen.
+
+    Attributes:
+        words: canaries.
+        seed: of what is refused.
+        kill_at: the crossing at which the process is killed, 0 for none.
+    """
+
+    words: list[str]
+    seed: int
+    kill_at: int = 0
+
+
+class Storm:
+    """Refuses one crossing in thirty, and a message of one batch in eight."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self._lock = threading.Lock()
+
+    def before(self, _verb: str) -> None:
+        with self._lock:
+            if self._random.randrange(30) == 0:
+                number = self._random.choice(_ERRNOS)
+                raise OSError(number, os.strerror(number))
+
+    def after(self, _verb: str) -> None:
+        """Whatever has happened is believed."""
+
+    def spoiled(self, _verb: str, count: int) -> tuple[int, int] | None:
+        with self._lock:
+            if not count or self._random.randrange(8):
+                return None
+            return self._random.randrange(count), self._random.choice(_ERRNOS)
+
+
+class Killer:
+    """Kills the process at a crossing."""
+
+    def __init__(self, at: int) -> None:
+        self._left = at
+
+    def before(self, _verb: str) -> None:
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def after(self, _verb: str) -> None:
+        """It lives."""
+
+    def spoiled(self, _verb: str, _count: int) -> tuple[int, int] | None:
+        return None
+
+
+class Loud:
+    """Says so when it goes."""
+
+    def __init__(self, words: str) -> None:
+        self._words = words
+
+    def __del__(self) -> None:
+        raise ValueError(self._words)
+
+
+def happen(mishaps: Mishaps) -> None:
+    """Prepare for all of it."""
+    words = " ".join(mishaps.words)
+    stormy = ExitStack()
+
+    def storm(_number: int, _frame: FrameType | None) -> None:
+        if edge._guard is None:
+            stormy.enter_context(edge.guarded(Storm(mishaps.seed)))
+        else:
+            stormy.close()
+
+    def fail() -> None:
+        raise ValueError(words)
+
+    def speak(_number: int, _frame: FrameType | None) -> None:
+        thread = threading.Thread(target=fail)
+        thread.start()
+        thread.join()
+        Loud(words)
+        logging.getLogger("library").error("no way to %s", words)
+        warnings.warn(words, stacklevel=1)
+
+    def crash(_number: int, _frame: FrameType | None) -> None:
+        secret = {"to": words}
+        raise RuntimeError(f"cannot reach {secret!r}") from OSError(errno.ENOENT, words, words)
+
+    signal.signal(signal.SIGUSR1, storm)
+    signal.signal(signal.SIGUSR2, speak)
+    signal.signal(signal.SIGRTMIN, crash)
+    if mishaps.kill_at:
+        stormy.enter_context(edge.guarded(Killer(mishaps.kill_at)))
+
+
+if __name__ == "__main__":
+    happen(msgspec.json.decode(Path(os.environ[VARIABLE]).read_bytes(), type=Mishaps))
+    main()

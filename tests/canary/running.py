@@ -1,0 +1,126 @@
+"""The program as a process of its own, in the room."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from tests.canary import sinks
+from tests.canary.entry import VARIABLE, Mishaps
+from tests.canary.room import Room
+
+_ROOT: Final = Path(__file__).parents[2]
+#: Seconds until a test gives up.
+PATIENCE: Final = 30.0
+
+
+def begin(room: Room, *arguments: str | Path, kill_at: int = 0) -> subprocess.Popen[bytes]:
+    """Start it; what it prints goes to ``out`` and ``err`` in the room's log folder."""
+    words = sorted(one.value for one in room.canaries.all if one.kind != "file")
+    mishaps = Mishaps(words=words, seed=room.canaries.seed, kill_at=kill_at)
+    plan = room.folder / "inputs" / "mishaps"
+    plan.write_bytes(msgspec.json.encode(mishaps))
+    # Where an option names the directory, the environment does not.
+    named = "other" if "--state-dir" in arguments else room.state.name
+    environment = {
+        **os.environ,
+        "DEUTERON_STATE_DIR": str(room.folder / named),
+        "PYTHONPATH": str(_ROOT),
+        "PYTHONFAULTHANDLER": "1",
+        VARIABLE: str(plan),
+    }
+    with (room.folder / "log" / "out").open("ab") as out, (room.folder / "log" / "err").open("ab") as err:
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.canary.entry", *map(str, arguments)],
+            env=environment,
+            stdout=out,
+            stderr=err,
+            preexec_fn=_may_dump,
+        )
+
+
+def _may_dump() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (most, most))
+
+
+class Watching:
+    """A watch at work.
+
+    Attributes:
+        process: the watch; its broker is a child of it.
+    """
+
+    def __init__(self, room: Room, process: subprocess.Popen[bytes]) -> None:
+        self.room = room
+        self.process = process
+
+    @property
+    def told(self) -> str:
+        """All that it has printed or logged."""
+        folder = self.room.folder / "log"
+        return "".join(path.read_text() for path in sorted(folder.iterdir()))
+
+    @property
+    def last(self) -> list[str]:
+        """The end of each file that it writes to."""
+        return [path.read_text()[-1000:] for path in sorted((self.room.folder / "log").iterdir())]
+
+    def count(self, word: str) -> int:
+        return self.told.count(word)
+
+    def records(self) -> list[dict[str, Any]]:
+        """What it has logged, where the form is JSON."""
+        lines = [line for line in self.told.splitlines() if line.startswith("{")]
+        return [msgspec.json.decode(line) for line in lines]
+
+    def until(self, true: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not true():
+            assert self.process.poll() is None, (self.room, what, self.last)
+            assert time.monotonic() < deadline, (self.room, what, self.last)
+            time.sleep(0.02)
+
+    def more(self, word: str, cause: Callable[[], object]) -> None:
+        """``cause`` has it say ``word`` once more."""
+        before = self.count(word)
+        cause()
+        self.until(lambda: self.count(word) > before, word)
+
+    def send(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        self.send(number)
+        return self.process.wait(PATIENCE)
+
+    def seen(self) -> list[str]:
+        """What others may see of it and of its broker, and must not."""
+        pids = [self.process.pid, *sinks.children(self.process.pid)]
+        assert len(pids) == 2, (self.room, pids)
+        return [str(one) for pid in pids for one in sinks.in_process(self.room.canaries, pid)]
+
+
+@contextmanager
+def watching(room: Room, *options: str | Path) -> Iterator[Watching]:
+    """``apply FILE --watch``, from its first look until the end of the block."""
+    process = begin(room, "apply", room.file, "--watch", "--interval", "1", *options)
+    watch = Watching(room, process)
+    before = watch.count("watch-began")
+    try:
+        watch.until(lambda: watch.count("watch-began") > before, "the beginning")
+        yield watch
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(PATIENCE)
