@@ -32,8 +32,8 @@ _PATTERNS: Final = (
     # IPv4, octets of any length of digits.
     rf"\d{{1,3}}(?:\.\d{{1,3}}){{3}}{_TAIL}",
     r"0[xX][0-9A-Fa-f]{4,}",
-    # UUIDs and MAC addresses with dashes or dots, EUI-64 too.
-    rf"{_HEX}{{8}}-?{_HEX}{{4}}-?{_HEX}{{4}}-?{_HEX}{{4}}-?{_HEX}{{12}}",
+    # UUIDs and MAC addresses with dashes or dots, EUI-64 too; a key is longer, and nothing of it stays.
+    rf"{_HEX}{{8}}-?{_HEX}{{4}}-?{_HEX}{{4}}-?{_HEX}{{4}}-?{_HEX}{{12,}}",
     rf"{_HEX}{{1,2}}(?:-{_HEX}{{1,2}}){{5,7}}",
     rf"{_HEX}{{4}}(?:[.-]{_HEX}{{4}}){{2,3}}",
     # Hexadecimal ids, whole or cut; numbers that may be addresses.

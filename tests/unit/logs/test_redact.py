@@ -16,6 +16,7 @@ AROUND = st.sampled_from(["", " ", "(", ")", "'", '"', ", ", "=", "; ", "\n", "[
 @example("fe80::1%qr-5284755a-1c", "", "")
 @example("::ffff:10.0.0.1", "'", "'")
 @example("1:2:3:4:5:6:7:8", " ", " ")
+@example("0" * 66, " ", "")
 def test_nothing_that_can_be_told_by_its_form_stays_in_a_text(secret: str, before: str, after: str) -> None:
     text, count = redact(f"refused{before}{secret}{after}done")
     assert secret not in text
