@@ -123,13 +123,20 @@ def _rule(each: dict[str, Any], chains: dict[str, int]) -> str:
     ((kind, body),) = each.items()
     body.pop("handle", None)
     if "elem" in body:
-        body["elem"].sort(key=str)
+        body["elem"] = sorted((one for one in body["elem"] if not _learnt(one)), key=str)
+    if not body.get("elem"):
+        body.pop("elem", None)
     place = ""
     if kind == "rule":
         chain = f"{body['family']} {body['table']} {body['chain']}"
         chains[chain] = chains.get(chain, 0) + 1
         place = f" {chains[chain]}"
     return f"nft {kind}{place} {json.dumps(body, sort_keys=True)}"
+
+
+def _learnt(element: Any) -> bool:
+    """Whether packets put it there (a bucket of a limit), so that it goes by itself."""
+    return isinstance(element, dict) and "expires" in element.get("elem", {})
 
 
 def _read(path: str) -> str:
