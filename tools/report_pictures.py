@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Draw the pages of reports for the documents: docs/images/audit.png, light and dark side by side.
+"""Draw the pages of reports for the documents, docs/images/*.png: light and dark side by side.
 
-The report is made up (pseudonyms and documentation paths only), so that the picture is the same
-each time; its checks and words are those of the package.  Needs chromium.
+The audit's report is made up (pseudonyms and documentation paths only), so that the picture is the
+same each time; its checks and words are those of the package.  The review's is what it finds in
+:data:`SAMPLE`.  Needs chromium.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import subprocess
 import tempfile
 from datetime import UTC, date, datetime
@@ -15,14 +17,20 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from deuteron.audit.run import all_checks
 from deuteron.report import Finding, Report, render
+from deuteron.review.run import review
 
 IMAGES: Final = Path(__file__).parents[1] / "docs" / "images"
 #: Of one page, in pixels of a page; and how many of those of the picture are one.
 WIDTH: Final = 940
 HEIGHT: Final = 1180
 SCALE: Final = 0.75
+#: The width of a phone.
+PHONE: Final = 400
+AT: Final = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 
 EVIDENCE: Final = {
     "DTN-201": ("router-7f3k9q2mvd: net/ipv4/conf/all/arp_ignore is 0, not 1",),
@@ -42,7 +50,50 @@ ABSENT: Final = {
 }
 
 
-def example() -> Report:
+#: An agent's module with faults, as one finds them.
+SAMPLE: Final = '''"""Gateways of an agent."""
+
+import logging
+import subprocess
+import threading
+
+LOG = logging.getLogger(__name__)
+
+
+class Gateways:
+    def __init__(self, file):
+        self._lock = threading.Lock()
+        self._ports = {}
+        self._file = file
+
+    def add(self, router, port):
+        with self._lock:
+            self._ports[router] = port
+        LOG.info("router %s has gateway port %s", router, port)
+
+    def remove(self, router):
+        self._ports.pop(router, None)
+
+    def forward(self, namespace):
+        subprocess.run(["ip", "netns", "exec", namespace, "sysctl", "-w",
+                        "net.ipv4.ip_forward=1"])
+
+    def save(self, text):
+        with open(self._file, "w") as stream:
+            stream.write(text)
+'''
+
+
+def example_of_review() -> Report:
+    """What a review of the sample finds."""
+    with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
+        file = Path("agent/gateways.py")
+        file.parent.mkdir()
+        file.write_text(SAMPLE, "utf-8")
+        return msgspec.structs.replace(review([file.parent], version="0.1.0", at=AT), seconds=0.1)
+
+
+def example_of_audit() -> Report:
     """A host on which somebody was at work."""
     findings = []
     for check in all_checks():
@@ -77,16 +128,17 @@ def example() -> Report:
     return Report(
         tool="deuteron audit",
         version="0.1.0",
-        at=datetime(2026, 11, 23, 9, 30, tzinfo=UTC),
+        at=AT,
         subject="host-4xq7mzd2kc",
         findings=tuple(findings),
         rules=tuple(check.rule for check in all_checks()),
         seconds=0.2,
+        note="Things are called by their pseudonyms in the logs; deuteron reveal tells what they stand for.",
     )
 
 
-def picture(html: str, chromium: str, folder: Path) -> bytes:
-    """The page as a browser shows it, on a light and on a dark screen.
+def picture(html: str, chromium: str, folder: Path, width: int = WIDTH, height: int = HEIGHT) -> bytes:
+    """The page as a browser shows it, on a light and on a dark screen of this size.
 
     What a frame takes for the colour scheme of the screen is that of the element that it is in.
     """
@@ -95,7 +147,7 @@ def picture(html: str, chromium: str, folder: Path) -> bytes:
         for scheme in ("light", "dark")
     )
     style = (
-        f"body {{ margin: 0; display: flex }} iframe {{ border: 0; width: {WIDTH}px; height: {HEIGHT}px }}"
+        f"body {{ margin: 0; display: flex }} iframe {{ border: 0; width: {width}px; height: {height}px }}"
     )
     page, image = folder / "page.html", folder / "page.png"
     page.write_text(f"<!doctype html><style>{style}</style><body>{frames}", "utf-8")
@@ -107,7 +159,8 @@ def picture(html: str, chromium: str, folder: Path) -> bytes:
             "--disable-gpu",
             "--hide-scrollbars",
             f"--force-device-scale-factor={SCALE}",
-            f"--window-size={2 * WIDTH},{HEIGHT}",
+            f"--user-data-dir={folder / 'profile'}",
+            f"--window-size={2 * width},{height}",
             f"--screenshot={image}",
             page.as_uri(),
         ],
@@ -122,11 +175,15 @@ def main() -> None:
     """Draw it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chromium", default="chromium")
+    parser.add_argument("--folder", type=Path, default=IMAGES, help="where the pictures go")
+    parser.add_argument("--phone", action="store_true", help="as on a phone, to look at")
     chosen = parser.parse_args()
-    IMAGES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as name:
-        drawn = picture(render(example(), "html"), chosen.chromium, Path(name))
-    (IMAGES / "audit.png").write_bytes(drawn)
+    size = (PHONE, 2 * HEIGHT) if chosen.phone else (WIDTH, HEIGHT)
+    chosen.folder.mkdir(exist_ok=True)
+    for name, report in (("audit", example_of_audit()), ("review", example_of_review())):
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            drawn = picture(render(report, "html"), chosen.chromium, Path(folder), *size)
+        (chosen.folder / f"{name}.png").write_bytes(drawn)
 
 
 if __name__ == "__main__":

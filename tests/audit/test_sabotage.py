@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from deuteron.report.mend import spans
 from tests.audit.sabotages import SABOTAGES, Sabotage, Undo
 from tests.audit.world import World, shell
 from tests.support.sandbox import private_host
@@ -79,17 +80,18 @@ def test_a_sabotage_is_red_until_it_is_mended(worlds: Worlds, sabotage: Sabotage
 
 
 def mend(world: World, finding: dict[str, Any], undo: Undo | None) -> None:
-    """What is printed, word by word; by hand where that is a sentence for people."""
+    """What is printed, word by word: all of it, or the first command in a sentence; else by hand."""
     if undo is not None:
         undo()
         return
-    command = finding["mend"]
+    command = next((part.text for part in spans(finding["mend"]) if part.code), "")
     if command.startswith("deuteron doctor --adopt FILE"):
         world.run.well("doctor", "--adopt", world.source)
         world.run.well("apply", world.source)
     elif command.startswith("deuteron "):
         world.run.well(*command.split()[1:])
-    elif "deuteron apply" in command:
+    elif command == "timedatectl":  # the clock is set; what is left of the sentence is the second command
         world.run.well("apply")
     else:
-        shell(command.partition("; and ")[0])
+        assert command, finding["mend"]
+        shell(command)

@@ -271,6 +271,78 @@ def test_the_page_shows_every_finding_and_escapes_what_it_is_given() -> None:
     assert "prefers-color-scheme: dark" in page.said
 
 
+@pytest.mark.parametrize(
+    ("counted", "failures", "heading"),
+    [
+        ("checks", 0, "Nothing failed, 1 could not be found out"),
+        ("checks", 1, "One check failed"),
+        ("checks", 2, "2 checks failed"),
+        ("findings", 0, "Nothing found, 1 could not be found out"),
+        ("findings", 1, "One finding"),
+        ("findings", 2, "2 findings"),
+    ],
+)
+def test_the_heading_counts_checks_or_their_findings(counted: Any, failures: int, heading: str) -> None:
+    failed = [one for one in REPORT.findings if one.status == "fail"]
+    others = [one for one in REPORT.findings if one.status != "fail"]
+    some = msgspec.structs.replace(REPORT, counted=counted, findings=(*failed[:failures], *others))
+    assert re.findall(r"<h1[^>]*>(.*)</h1>", render(some, "html")) == [heading]
+
+
+def test_only_a_report_that_has_a_note_ends_with_one() -> None:
+    assert "Names are pseudonyms." in render(REPORT, "html")
+    assert "<footer" not in render(msgspec.structs.replace(REPORT, note=""), "html")
+
+
+@pytest.mark.parametrize(
+    ("mend", "shown"),
+    [
+        ("deuteron doctor --repair", "<code>deuteron doctor --repair</code>"),
+        ("chmod 600 a; chown root b && rm c", "<code>chmod 600 a; chown root b &amp;&amp; rm c</code>"),
+        ("Use `with`, or close it.", "Use <code>with</code>, or close it."),
+        ("Take the lock around both.", "Take the lock around both."),
+        ("ip is not what to run, netlink is", "ip is not what to run, netlink is"),
+        ("`<b>` first", "<code>&lt;b&gt;</code> first"),
+    ],
+)
+def test_code_in_a_mend_is_what_can_be_typed(mend: str, shown: str) -> None:
+    finding = Finding(check="R101", title="it", status="fail", mend=mend)
+    page = render(msgspec.structs.replace(REPORT, findings=(finding,)), "html")
+    assert re.findall(r"Mend</span> (.*)</p>", page) == [shown]
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance (WCAG 2.2)."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_colour_can_be_read_on_its_ground(scheme: str) -> None:
+    """WCAG 2.2, success criterion 1.4.3: at least 4.5 to 1."""
+    roots = re.findall(r":root \{(.*?)\}", render(REPORT, "html"), re.DOTALL)
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", roots[("light", "dark").index(scheme)]))
+    grounds = {name: colours.pop(name) for name in ("ground", "card", "code")}
+    del colours["line"]
+    for name, colour in colours.items():
+        for on, ground in grounds.items():
+            if on == "code" and name != "ink":
+                continue  # only ink is written there
+            light, dark = sorted((_luminance(colour), _luminance(ground)), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, f"{name} on {on}"
+
+
+def test_lines_of_source_keep_their_form() -> None:
+    lines = ("   9  run(a,", "  10      b)")
+    finding = Finding(
+        check="R101", title="it", status="fail", place=Place(file="a.py", line=9), evidence=lines
+    )
+    page = render(msgspec.structs.replace(REPORT, findings=(finding,)), "html")
+    assert all(f"<li>{line}</li>" in page for line in lines)
+    assert re.search(r"\.evidence li \{[^}]*white-space: pre-wrap", page)
+
+
 @pytest.mark.parametrize("form", list(FORMS))
 def test_a_report_with_nothing_in_it_can_be_told(form: Any) -> None:
     empty = msgspec.structs.replace(REPORT, findings=(), rules=(), note="")

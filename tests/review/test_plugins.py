@@ -58,7 +58,7 @@ def test_what_is_found_bears_its_place_and_the_source(tmp_path: Path) -> None:
     file = write(tmp_path, LEAK.format(mark=""))
     (finding,) = [one for one in review([file], version="0").findings if one.status == "fail"]
     assert (finding.check, finding.place.file, finding.place.line) == ("R101", str(file), 5)
-    assert finding.evidence == ("   5      fd = os.open(path, os.O_WRONLY)",)
+    assert finding.evidence == ("   5  fd = os.open(path, os.O_WRONLY)",)
     assert finding.mend == BY_ID["R101"].mend
 
 
@@ -111,17 +111,24 @@ def test_a_plugin_that_fails_is_not_silent(tmp_path: Path, monkeypatch: pytest.M
         review([write(tmp_path, LEAK.format(mark=""))], version="0")
 
 
-@pytest.mark.skipif(
-    "deuteron_r101" not in entry_points(group="bandit.plugins").names,
-    reason="the entry points are not installed",
-)
+def test_the_installed_distribution_names_every_plugin() -> None:
+    installed = entry_points(group="bandit.plugins")
+    named = {one.name: one.load() for one in installed if one.name.startswith("deuteron_")}
+    again = "the checkout was installed before they were declared: run `make`"
+    assert sorted(named) == [f"deuteron_{rule.lower()}" for rule in sorted(BY_ID)], again
+    assert {plugin._test_id for plugin in named.values()} == set(BY_ID)
+
+
 def test_plain_bandit_finds_it_too(tmp_path: Path) -> None:
-    file = write(tmp_path, LEAK.format(mark=""))
+    word = "TO" + "DO"
+    text = LEAK.format(mark="") + f"\n\ndef tell(log, mac):\n    log.info(mac)  # {word}: less\n"
+    file = write(tmp_path, text + "    eval(mac)\n")
     done = subprocess.run(
-        [sys.executable, "-m", "bandit", "-q", "-f", "json", "-t", "R101", str(file)],
+        [sys.executable, "-m", "bandit", "-q", "-f", "json", str(file)],
         capture_output=True,
         text=True,
         check=False,
     )
-    (found,) = json.loads(done.stdout)["results"]
-    assert (done.returncode, found["test_id"], found["line_number"]) == (1, "R101", 5)
+    found = [(one["test_id"], one["line_number"]) for one in json.loads(done.stdout)["results"]]
+    expected = [("B307", 12), ("R101", 5), ("R401", 11), ("R501", 11)]  # one of Bandit's own between them
+    assert (done.returncode, sorted(found)) == (1, expected)

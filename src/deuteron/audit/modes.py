@@ -32,7 +32,7 @@ def judged(checked: Iterable[Checked]) -> Verdict:
 def mend_of(trouble: DeuteronError) -> str:
     """The command in the sentence of a refusal."""
     command = trouble.message.partition("mend it: ")[2].partition("; or name")[0]
-    return command or "deuteron config check tells where, and how to mend it"
+    return command or "`deuteron config check` tells where, and how to mend it"
 
 
 def looked_at(path: Path, what: Purpose, role: str) -> Iterator[Checked]:

@@ -18,6 +18,9 @@ Level = Literal["error", "warning", "note"]
 
 #: The order in which findings are told: what asks for something to be done comes first.
 STATUSES: Final[tuple[Status, ...]] = ("fail", "unknown", "accepted", "pass", "not-applicable")
+#: What a failure is called where they are counted: a check that failed, or one of a check's findings.
+Counted = Literal["checks", "findings"]
+
 LEVELS: Final[tuple[Level, ...]] = ("error", "warning", "note")
 
 
@@ -72,7 +75,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         level: how bad it is; told where it failed.
         place: where, an empty one where it is the whole.
         evidence: what was seen, a line each; by pseudonyms and counts, never in clear.
-        mend: a command, or a sentence; "" where nothing is to be done.
+        mend: a command as it is typed, or a sentence with commands in backticks; "" where nothing is
+            to be done.
         help: why it matters.
         reason: why it was accepted, why it could not be found out, or why it does not apply.
         until: the last day on which it is accepted.
@@ -113,6 +117,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         rules: every check that was made.
         seconds: how long it took.
         note: a sentence at its end, or "".
+        counted: what its failures are.
     """
 
     tool: str
@@ -123,6 +128,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...] = ()
     seconds: float = 0.0
     note: str = ""
+    counted: Counted = "checks"
 
     @property
     def ordered(self) -> tuple[Finding, ...]:

@@ -12,9 +12,13 @@ import jinja2
 import msgspec
 
 from deuteron.report.finding import Finding, Report, Status, tally
+from deuteron.report.mend import spans
 from deuteron.report.text import MARKS, WORDS, shown
 
 NO_TOPIC: Final = "Other"
+
+#: Where failures are findings of rules: of one rule there may be many.
+_WORDS_OF_FINDINGS: Final[Mapping[Status, str]] = {**WORDS, "fail": "found", "pass": "rules passed"}
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,10 +37,25 @@ def render_html(report: Report) -> str:
         tally=tally(report.findings),
         told=told,
         groups=groups(report),
-        words=WORDS,
+        words=WORDS if report.counted == "checks" else _WORDS_OF_FINDINGS,
+        widest=max((len(finding.check) for finding in report.findings), default=0),
         marks=MARKS,
         shown=shown,
+        spans=spans,
+        verdict=verdict(report),
     )
+
+
+def verdict(report: Report) -> str:
+    """The page's heading: how it ended, in a few words."""
+    told = tally(report.findings)
+    failed, unknown = told["fail"], told["unknown"]
+    if failed and report.counted == "findings":
+        return "One finding" if failed == 1 else f"{failed} findings"
+    if failed:
+        return "One check failed" if failed == 1 else f"{failed} checks failed"
+    nothing = "Nothing found" if report.counted == "findings" else "Nothing failed"
+    return f"{nothing}, {unknown} could not be found out" if unknown else nothing
 
 
 def groups(report: Report) -> tuple[Group, ...]:

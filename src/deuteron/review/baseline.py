@@ -38,7 +38,7 @@ def read_baseline(path: Path) -> frozenset[tuple[str, str, str]]:
         document = msgspec.json.decode(path.read_bytes(), type=_Document)
     except OSError as error:
         raise InputError("review-baseline", f"{path} cannot be read: {error.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise InputError(
             "review-baseline", f"{path} is no report; write one with `deuteron review -o json PATH > {path}`"
         ) from None

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import dedent
 from typing import Final, NamedTuple
 
 from bandit.core import config as bandit_config
@@ -90,6 +91,7 @@ def review(
         findings=findings + passed,
         rules=tuple(_rule(rule.id) for rule in RULES),
         seconds=time.monotonic() - began,
+        counted="findings",
     )
 
 
@@ -172,10 +174,12 @@ def _finding(found: Issue, accepted: frozenset[tuple[str, str, str]]) -> Finding
 
 
 def _lines(found: Issue) -> Iterator[str]:
-    """The source, each line with its number."""
+    """The source, each line with its number, without the indentation that all of it has."""
     last = max(found.linerange, default=found.lineno)
-    for number in range(found.lineno, min(last, found.lineno + SHOWN - 1) + 1):
-        yield f"{number:>4}  {linecache.getline(found.fname, number).rstrip()}"
+    numbers = range(found.lineno, min(last, found.lineno + SHOWN - 1) + 1)
+    text = dedent("".join(linecache.getline(found.fname, number) for number in numbers))
+    for number, line in zip(numbers, text.split("\n"), strict=False):  # an empty one is behind the last
+        yield f"{number:>4}  {line.rstrip()}"
 
 
 def _passed(rule: str) -> Finding:

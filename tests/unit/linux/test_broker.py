@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -242,6 +243,45 @@ def test_a_broker_that_cannot_be_confined_is_refused() -> None:
         with pytest.raises(HostError, match="why") as refused:
             one.greet()
         assert refused.value.code == "not-confined"
+
+
+#: Root's limit of processes does not count, so another user starts it; what is open is asked of each
+#: number, since that user may not list /proc/self/fd of what root has begun.
+_NO_FURTHER_PROCESS = """
+import os, resource, socket
+from pathlib import Path
+from deuteron.errors import HostError
+from deuteron.kernel.linux.broker import start
+from deuteron.kernel.linux.sysctl import ProcMounts
+
+def opened():
+    found = set()
+    for number in range(64):
+        try:
+            found.add((number, os.fstat(number).st_ino))
+        except OSError:
+            pass
+    return found
+
+before = opened()
+mounts = ProcMounts(2)
+resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+os.setuid(65534)
+try:
+    start(Path("/run/netns"), tuple, mounts)
+except HostError as error:
+    print(error.code, error, sep=": ")
+print(sorted(opened() - before))
+"""
+
+
+def test_where_no_process_can_be_made_it_is_said_and_nothing_stays_open() -> None:
+    command = [sys.executable, "-W", "always::ResourceWarning", "-c", _NO_FURTHER_PROCESS]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    said, left = ended.stdout.splitlines()
+    assert said.startswith("no-process: the broker process cannot be made: Resource temporarily unavailable")
+    assert left == "[]"
 
 
 def test_a_frame_that_is_too_long_is_refused_and_the_next_one_is_read(tmp_path: Path) -> None:

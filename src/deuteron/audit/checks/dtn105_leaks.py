@@ -13,7 +13,7 @@ def _run(facts: Facts) -> Verdict:
         lines = [
             f"{facts.names.unit(unit)}: on this host, and nothing tells who wants it" for unit in unclaimed
         ]
-        return verdict(lines, "deuteron doctor --adopt FILE, or deuteron destroy")
+        return verdict(lines, "`deuteron doctor --adopt FILE`, or `deuteron destroy`")
     return verdict(surplus(facts.delta, facts.names, is_other), REPAIR)
 
 

@@ -14,7 +14,7 @@ def _run(facts: Facts) -> Verdict:
     counts = Counter((facts.names.namespace(one.netns), one.kind.replace("_", " ")) for one in foreign)
     lines = [f"{place}: {kind} of somebody else: {count}" for (place, kind), count in sorted(counts.items())]
     return verdict(
-        lines, "remove them (deuteron doctor tells which they are), or accept them in the baseline"
+        lines, "remove them (`deuteron doctor` tells which they are), or accept them in the baseline"
     )
 
 

@@ -10,7 +10,7 @@ def _run(facts: Facts) -> Verdict:
     foreign = (one for one in facts.seen.observed.foreign if one.kind == "netns")
     lines = sorted({f"{facts.names.namespace(one.netns)}: no mark of ours" for one in foreign})
     return verdict(
-        lines, "remove it (ip netns delete), or accept it in the baseline if another agent runs here"
+        lines, "remove it (`ip netns delete`), or accept it in the baseline if another agent runs here"
     )
 
 

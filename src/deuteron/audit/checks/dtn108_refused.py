@@ -8,7 +8,7 @@ from deuteron.audit.facts import Facts
 
 def _run(facts: Facts) -> Verdict:
     lines = [f"{facts.names.unit(one.unit)}: refused [{one.code}]" for one in facts.wanted.refused]
-    return verdict(lines, "mend the file as the code says (deuteron explain CODE), then apply it")
+    return verdict(lines, "mend the file as the code says (`deuteron explain CODE`), then apply it")
 
 
 CHECK = Check(

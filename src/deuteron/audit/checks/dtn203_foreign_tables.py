@@ -12,7 +12,9 @@ def _run(facts: Facts) -> Verdict:
     foreign = (one for one in facts.seen.observed.foreign if one.kind == "nft_table")
     counts = Counter(facts.names.namespace(one.netns) for one in foreign)
     lines = [f"{place}: tables of somebody else: {count}" for place, count in sorted(counts.items())]
-    return verdict(lines, "remove them (nft delete table, in that namespace), or accept them in the baseline")
+    return verdict(
+        lines, "remove them (`nft delete table`, in that namespace), or accept them in the baseline"
+    )
 
 
 CHECK = Check(

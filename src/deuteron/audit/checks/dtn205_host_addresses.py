@@ -22,7 +22,9 @@ def _run(facts: Facts) -> Verdict:
         raise Undecided("links came and went while they were looked at")
     counts = Counter(ours[name] for one in found if (name := indices.get(one.index, "")) in ours)
     lines = [f"{facts.names.unit(unit)}: addresses: {count}" for unit, count in sorted(counts.items())]
-    mend = "ip address flush dev DEVICE, for the links of that unit on the host (deuteron show tells which)"
+    mend = (
+        "`ip address flush dev DEVICE`, for the links of that unit on the host (`deuteron show` tells which)"
+    )
     return verdict(lines, mend, seen=[f"links looked at: {len(ours)}"])
 
 

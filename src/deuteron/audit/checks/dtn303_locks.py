@@ -17,7 +17,7 @@ def _run(facts: Facts) -> Verdict:
         name for pid in _holders(facts.places.proc) for name in _open(facts.places.proc / str(pid) / "fd")
     ]
     lines = [f"{ghosts[name]}: held on a file that is not there any more" for name in held if name in ghosts]
-    return verdict(lines, "end the process that holds it (deuteron status), and start it again")
+    return verdict(lines, "end the process that holds it (`deuteron status`), and start it again")
 
 
 def _holders(proc: Path) -> list[int]:

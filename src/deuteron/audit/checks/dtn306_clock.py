@@ -18,7 +18,7 @@ def _run(facts: Facts) -> Verdict:
     times += [known.pending.at] if known.pending is not None else []
     future = sum(at > facts.now + _TOLERATED for at in times)
     lines = [f"notes that are dated in the future: {future}"] if future else []
-    return verdict(lines, "set the clock (timedatectl), then deuteron apply")
+    return verdict(lines, "set the clock (`timedatectl`), then `deuteron apply`")
 
 
 CHECK = Check(

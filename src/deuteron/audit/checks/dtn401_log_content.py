@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 import msgspec
@@ -26,20 +28,24 @@ _TAIL: Final = 64 << 20
 
 def _run(facts: Facts) -> Verdict:
     file = facts.places.config.log.file
-    if file is None or not file.exists():
-        return not_applicable("no log file is configured, or nothing was logged yet")
+    if file is None:
+        return not_applicable("no log file is configured")
     known = set(_words(facts))
-    with file.open("rb") as stream:
-        stream.seek(max(0, file.stat().st_size - _TAIL))
-        telling = [number for number, line in enumerate(stream, 1) if _tells(line, known)]
+    try:
+        with file.open("rb") as stream:
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - _TAIL))
+            telling = [number for number, line in enumerate(stream, 1) if _tells(line, known)]
+    except FileNotFoundError:
+        return not_applicable("nothing was logged yet")
     lines = (
         [f"lines that tell of a tenant: {len(telling)}, the first is line {telling[0]}"] if telling else []
     )
-    return verdict(lines, f"{_without(file)}; and report which event it was", seen=["read to its end"])
+    return verdict(lines, f"`{_without(file)}`; and report which event it was", seen=["read to its end"])
 
 
 def _without(file: Path) -> str:
-    return f"mv {file} {file}.told && chmod 600 {file}.told"
+    told = quote(f"{file}.told")
+    return f"mv {quote(str(file))} {told} && chmod 600 {told}"
 
 
 def _tells(line: bytes, known: set[bytes]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 import msgspec
 
 from deuteron.audit.check import Check, Verdict, not_applicable, verdict
@@ -22,7 +24,8 @@ def _run(facts: Facts) -> Verdict:
     lines = path.read_bytes().splitlines()
     damaged = sum(not _whole(line) for line in lines)
     told = [f"lines that are not as they were written: {damaged}"] if damaged else []
-    mend = f"mv {path} {path}.damaged && chmod 600 {path}.damaged; and ask who has written there"
+    aside = quote(f"{path}.damaged")
+    mend = f"`mv {quote(str(path))} {aside} && chmod 600 {aside}`; and ask who has written there"
     return verdict(told, mend, seen=[f"times that something was revealed: {len(lines)}"])
 
 

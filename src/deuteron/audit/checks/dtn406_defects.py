@@ -12,7 +12,7 @@ def _run(facts: Facts) -> Verdict:
     folder = facts.places.state_dir / "defects"
     count = sum(1 for path in folder.iterdir()) if folder.is_dir() else 0
     lines = [f"defects that were written down: {count}"] if count else []
-    return verdict(lines, f"report them, then rm -r {quote(str(folder))}")
+    return verdict(lines, f"report them, then `rm -r {quote(str(folder))}`")
 
 
 CHECK = Check(

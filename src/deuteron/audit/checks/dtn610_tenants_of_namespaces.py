@@ -26,7 +26,7 @@ def _run(facts: Facts) -> Verdict:
     lines = [f"{place}: processes in it: {count}" for place, count in sorted(counts.items())]
     if not lines and unseen:
         raise Undecided(f"processes whose namespace the kernel does not tell: {unseen}")
-    return verdict(lines, "end them (ip netns pids NAME), or accept them in the baseline")
+    return verdict(lines, "end them (`ip netns pids NAME`), or accept them in the baseline")
 
 
 def _network(process: Process) -> int | None:

@@ -11,7 +11,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import msgspec
 
@@ -158,7 +158,7 @@ class Broker:
             raise self._ended(error) from error
 
     def _ended(self, cause: Exception | None) -> KernelError:
-        self._gone = True
+        self._gone = True  # nosec R301 # greet() comes before a second thread, all others hold the lock
         number = cause.errno if isinstance(cause, OSError) else 0
         message = "the broker process that mounts and writes parameters has ended; restart this process"
         return KernelError("broker-gone", message, number or 0)
@@ -181,20 +181,23 @@ def start(directory: Path, confine: Callable[[], tuple[str, ...]], mounts: ProcM
         mounts: where this process reads parameters from.
 
     Raises:
-        HostError: ``not-confined``.
+        HostError: ``not-confined``; ``no-process``, fork(2) refuses. ``mounts`` is closed then too.
         KernelError: ``broker-gone``.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    pid = os.fork()
-    if pid == 0:
-        status = 70
+    with theirs:
         try:
+            pid = os.fork()
+        except OSError as error:  # EAGAIN, ENOMEM
             ours.close()
             mounts.close()
-            status = broker_process.run(theirs, directory, confine)
-        finally:
-            os._exit(status)
-    theirs.close()
+            raise HostError(
+                "no-process",
+                f"the broker process cannot be made: {error.strerror}; raise the limit of processes"
+                " (ulimit -u, pids.max of the control group) or free memory, then start again",
+            ) from error
+        if pid == 0:
+            _live(ours, theirs, directory, confine, mounts)
     broker = Broker(ours, pid, mounts)
     try:
         broker.greet()
@@ -202,3 +205,20 @@ def start(directory: Path, confine: Callable[[], tuple[str, ...]], mounts: ProcM
         broker.close()
         raise
     return broker
+
+
+def _live(
+    ours: socket.socket,
+    theirs: socket.socket,
+    directory: Path,
+    confine: Callable[[], tuple[str, ...]],
+    mounts: ProcMounts,
+) -> NoReturn:
+    """The forked child's whole life, without what belongs to its master."""
+    status = 70
+    try:
+        ours.close()
+        mounts.close()
+        status = broker_process.run(theirs, directory, confine)
+    finally:
+        os._exit(status)

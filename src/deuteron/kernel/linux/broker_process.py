@@ -173,7 +173,7 @@ def run(wire: socket.socket, directory: Path, confine: Callable[[], tuple[str, .
 
 
 def _close_all_but(kept: int) -> None:
-    nothing = os.open(os.devnull, os.O_RDWR)
+    nothing = os.open(os.devnull, os.O_RDWR)  # nosec R101 # closerange() below closes it
     for standard in range(3):
         os.dup2(nothing, standard)
     os.closerange(3, kept)
