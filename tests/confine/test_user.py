@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import os
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from deuteron.kernel.linux.confine import inspect
-from deuteron.kernel.linux.libc import MS_BIND, MS_REC, mount, umount
 from deuteron.kernel.linux.netns import NetnsDirectory
 from tests.cli.command import Deuteron, Site, example
 from tests.confine.running import Running
+from tests.support.reach import python_within_reach
 from tests.support.sandbox import Host
 
 pytestmark = pytest.mark.kernel
@@ -42,25 +40,6 @@ def become_the_user() -> None:
     for one in _GRANTED:
         if libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, one, 0, 0) != 0:
             os._exit(98)
-
-
-@contextmanager
-def python_within_reach() -> Iterator[None]:
-    """Where the interpreter lies in somebody's home, the user gets to it all the same, for the test."""
-    base = Path(sys.base_prefix)
-    shut = next((one for one in reversed(base.parents) if not one.stat().st_mode & 0o001), None)
-    with ExitStack() as undo:
-        if shut is not None:
-            aside = Path("/run/python")
-            aside.mkdir()
-            mount(str(base), aside, "none", MS_BIND | MS_REC)
-            undo.callback(umount, aside)
-            mount("tmpfs", shut, "tmpfs", 0, "mode=0755")
-            undo.callback(umount, shut)
-            base.mkdir(parents=True)
-            mount(str(aside), base, "none", MS_BIND | MS_REC)
-            undo.callback(umount, base)
-        yield
 
 
 @pytest.fixture

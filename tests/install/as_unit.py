@@ -31,7 +31,7 @@ def main(file: str, uid: str, calls: str, *command: str) -> None:
     unit = settings(Path(file).read_text())
     assert unit["CapabilityBoundingSet"] == unit["AmbientCapabilities"]
     environment = {key: value for key, value in os.environ.items() if key in _HANDED}
-    environment |= dict(one.split("=", 1) for one in unit["Environment"][0].split())
+    environment |= dict(one.split("=", 1) for line in unit["Environment"] for one in line.split())
     names = [] if calls == "-" else Path(calls).read_text().split()
     become(int(uid), [_CAPABILITIES[name] for name in unit["AmbientCapabilities"][0].split()])
     os.umask(int(unit["UMask"][0], 8))

@@ -121,7 +121,7 @@ def _state_dir() -> Path:
 def _to_run(root: Path) -> tuple[str, ...]:
     todo = list(commands(root))
     if root == _ROOT and is_roots(root, _state_dir()):
-        todo.insert(2, f"chown -R {USER}: {quote(str(_state_dir()))} {RUN_DIR}")
+        todo.insert(2, f"chown -hR {USER}: {quote(str(_state_dir()))} {RUN_DIR}")
     return tuple(todo)
 
 

@@ -10,12 +10,11 @@ from typing import Final
 from deuteron.config.document import written
 from deuteron.config.keys import Key, keys
 
-#: What a service needs said, and root's single commands have by default: both read this file.
-_SAID: Final = {"state_dir": "/var/lib/deuteron"}
 _HEAD: Final = """\
 # Configuration of Deuteron, for the service and for root's commands. A key behind a # is at its
 # default. `deuteron config check` checks this file, `systemctl reload deuteron-watch` has it read
-# again; docs/configuration.md says more.
+# again; docs/configuration.md says more. Another state_dir is to be named in the unit as well:
+# docs/install.md.
 """
 
 
@@ -39,7 +38,5 @@ def _about(key: Key) -> Iterator[str]:
 
 def _assignment(key: Key) -> str:
     name = key.name.rpartition(".")[2]
-    if key.name in _SAID:
-        return f"{name} = {written(_SAID[key.name])}"
     value = key.example if key.default is None else key.default
     return f"#{name} = {written(value)}"
