@@ -6,7 +6,7 @@ BIN := .venv/bin
 JOBS ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test test-kernel check faults soak bench bench-quick docs lock clean
+.PHONY: help setup setup-dev demo test test-kernel check fuzz faults soak bench bench-quick docs lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || grep '##' $(MAKEFILE_LIST)
@@ -21,6 +21,7 @@ demo: setup  ## a whole cloud network in private namespaces, proven with real pa
 	@$(BIN)/deuteron demo
 
 test: setup-dev  ## all tests, the real kernel's included
+	@$(BIN)/python tools/fetch_reviewed.py || true
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q
 
 test-kernel: setup-dev  ## only the tests on the real kernel
@@ -32,9 +33,17 @@ check: setup-dev  ## format, lint, types, layers, documents
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	@$(BIN)/python tools/check_tree.py
+	@$(BIN)/python tools/check_logs.py
+	@for page in policy errors logs audit review; do $(BIN)/python tools/$${page}_page.py --check || exit 1; done
+	@$(BIN)/deuteron review --settings pyproject.toml src
 
 faults: setup-dev  ## every call fails once, for every operation: what is left behind, as a table
 	@$(BIN)/python -m tests.faults
+
+# SECONDS_EACH and SEED may be given: make fuzz SECONDS_EACH=600
+SECONDS_EACH ?= 60
+fuzz: setup-dev  ## any bytes into every parser, for longer than the tests do
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS_EACH) --seed $(SEED)
 
 # KILLS, STEPS and SEED may be given: make soak KILLS=100000 SEED=7
 KILLS ?= 10000
