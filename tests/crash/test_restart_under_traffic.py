@@ -74,7 +74,7 @@ def test_a_watching_process_that_comes_and_goes_loses_no_packet(
 ) -> None:
     place, file = running
     statuses = []
-    with Traffic([DISTRIBUTED, CENTRALISED], PACKETS // 4, RATE) as traffic:
+    with Traffic([DISTRIBUTED, CENTRALISED], PACKETS, RATE) as traffic:
         while traffic.flowing:
             process = place.start("apply", file, "--watch")
             process.says("units=0 failed=0")
