@@ -88,11 +88,11 @@ class Canaries:
 
     def note(self, kind: Kind, value: str) -> str:
         """A value that follows from others, such as an address in a prefix."""
-        return self._new(kind, value)
-
-    def _new(self, kind: Kind, value: str) -> str:
         self.all.add(Canary(kind, value))
         return value
+
+    def _new(self, kind: Kind, value: str) -> str:
+        return self.note(kind, value)
 
     def find(self, content: bytes, *, without: Iterable[str] = ()) -> list[Hit]:
         """All that are in there.

@@ -5,6 +5,8 @@ The file that ``DEUTERON_TEST_MISHAPS`` names holds what it is to say, and where
     SIGUSR1     one crossing of the edge in so many is refused, from now on; again: no more
     SIGUSR2     a thread, a destructor, a library and a warning fail in words of the file
     SIGRTMIN    the main thread fails in these words, and nobody has foreseen it
+
+At the crossing that it names, all of the last two happen by themselves.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import random
 import signal
 import threading
 import warnings
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -37,11 +40,15 @@ class Mishaps(msgspec.Struct, frozen=True, kw_only=True):
         words: canaries.
         seed: of what is refused.
         kill_at: the crossing at which the process is killed, 0 for none.
+        fail_at: the crossing at which all fails that can, 0 for none.
+        fail_verb: of the edge, whose crossings count for that; "" for all.
     """
 
     words: list[str]
     seed: int
     kill_at: int = 0
+    fail_at: int = 0
+    fail_verb: str = ""
 
 
 class Storm:
@@ -67,22 +74,36 @@ class Storm:
             return self._random.randrange(count), self._random.choice(_ERRNOS)
 
 
-class Killer:
-    """Kills the process at a crossing."""
+class At:
+    """Does something at a crossing.
 
-    def __init__(self, at: int) -> None:
+    Args:
+        at: which, from 1.
+        do: what.
+        verb: of the edge; "" counts them all.
+    """
+
+    def __init__(self, at: int, do: Callable[[], object], verb: str = "") -> None:
         self._left = at
+        self._do = do
+        self._verb = verb
 
-    def before(self, _verb: str) -> None:
-        self._left -= 1
-        if self._left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+    def before(self, verb: str) -> None:
+        if self._verb in ("", verb):
+            self._left -= 1
+            if self._left == 0:
+                self._do()
 
     def after(self, _verb: str) -> None:
-        """It lives."""
+        """It was before, or never."""
 
     def spoiled(self, _verb: str, _count: int) -> tuple[int, int] | None:
         return None
+
+
+def die() -> None:
+    """As the kernel's want of memory would have it, at once."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Loud:
@@ -109,23 +130,32 @@ def happen(mishaps: Mishaps) -> None:
     def fail() -> None:
         raise ValueError(words)
 
-    def speak(_number: int, _frame: FrameType | None) -> None:
+    def unwell() -> None:
         thread = threading.Thread(target=fail)
         thread.start()
         thread.join()
         Loud(words)
+
+    def speak(_number: int = 0, _frame: FrameType | None = None) -> None:
+        unwell()
         logging.getLogger("library").error("no way to %s", words)
         warnings.warn(words, stacklevel=1)
 
-    def crash(_number: int, _frame: FrameType | None) -> None:
+    def crash(_number: int = 0, _frame: FrameType | None = None) -> None:
         secret = {"to": words}
         raise RuntimeError(f"cannot reach {secret!r}") from OSError(errno.ENOENT, words, words)
+
+    def all_fails() -> None:
+        unwell()
+        crash()
 
     signal.signal(signal.SIGUSR1, storm)
     signal.signal(signal.SIGUSR2, speak)
     signal.signal(signal.SIGRTMIN, crash)
     if mishaps.kill_at:
-        stormy.enter_context(edge.guarded(Killer(mishaps.kill_at)))
+        stormy.enter_context(edge.guarded(At(mishaps.kill_at, die)))
+    if mishaps.fail_at:
+        stormy.enter_context(edge.guarded(At(mishaps.fail_at, all_fails, mishaps.fail_verb)))
 
 
 if __name__ == "__main__":

@@ -6,9 +6,8 @@ import logging
 import os
 import random
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,10 +18,11 @@ import yaml
 from deuteron.cli.session import committed_view
 from deuteron.compile import compile_host
 from deuteron.errors import HostError
+from deuteron.kernel.linux.libc import mount, umount
 from deuteron.objects import Netns
 from tests.canary import sinks
 from tests.canary.canaries import Canaries, kind_of
-from tests.canary.sinks import ANSWERS, Found
+from tests.canary.sinks import ANSWERS, MENDS, Found
 from tests.canary.topology import Cloud, Topology
 from tests.hands.program import Ended, Program
 from tests.support.sandbox import Host
@@ -31,7 +31,8 @@ from tests.support.sandbox import Host
 _SEED: Final = "DEUTERON_CANARY_SEED"
 _FOLDERS: Final = ("inputs", "cwd", "home", "tmp", "log", "etc")
 _ANSWERING: Final = frozenset(one.place for one in ANSWERS)
-#: Where programs put files without being asked.
+_NAMING: Final = frozenset(f"deuteron {one.place}" for one in MENDS)
+#: Where programs put files without being asked; in the room they are its own.
 _ELSEWHERE: Final = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))
 
 CONFIG: Final = """
@@ -39,7 +40,7 @@ host = "{host}"
 policy = "{policy}"
 [log]
 form = "{form}"
-level = "debug"
+level = "{level}"
 {file}
 """
 
@@ -69,11 +70,13 @@ class Room:
         folder: everything that it could write is below it.
         file: what is applied; its name is a canary.
         host: the machine.
+        program: what it is asked with.
     """
 
-    def __init__(self, host: Host, folder: Path, environment: pytest.MonkeyPatch) -> None:
+    def __init__(self, host: Host, environment: pytest.MonkeyPatch) -> None:
         self.host = host
-        self.folder = folder
+        self.folder = folder = _ELSEWHERE[0] / "room"
+        folder.mkdir(mode=0o700)
         self.canaries = Canaries(int(os.environ.get(_SEED) or random.SystemRandom().getrandbits(32)))
         self.cloud = Cloud(self.canaries)
         for name in _FOLDERS:
@@ -81,11 +84,10 @@ class Room:
         self.state = folder / "state"
         self.log = folder / "log" / "deuteron.log"
         self.file = folder / "inputs" / self.canaries.file()
-        self.began = time.time() - 1.0
         self.kernel = sinks.KernelLog()
         self.logging = Listening()
         self._said: list[tuple[str, str]] = []
-        self._program = Program(self.state)
+        self.program = Program(self.state)
         self._surround(environment)
         host.make_bridge(self.cloud.bridge)
         for name in self.cloud.instances:
@@ -108,13 +110,13 @@ class Room:
     def config(self) -> Path:
         return self.folder / "inputs" / "deuteron.toml"
 
-    def configure(self, form: str, *, to_file: bool = True) -> None:
+    def configure(self, form: str, *, level: str = "debug", to_file: bool = True) -> None:
         """Write the configuration, whose values are canaries where they can be."""
         file = f'file = "{self.log}"' if to_file else ""
         policy = self.input("policy.toml", POLICY.format(reason=self.canaries.name("reason")))
         self.input(
             "deuteron.toml",
-            CONFIG.format(host=self.canaries.name("host"), policy=policy, file=file, form=form),
+            CONFIG.format(host=self.canaries.name("host"), policy=policy, file=file, form=form, level=level),
         )
 
     def input(self, name: str, text: str) -> Path:
@@ -136,7 +138,7 @@ class Room:
 
     def __call__(self, *arguments: str | Path) -> Ended:
         """A verb, in this process."""
-        ended = self._program(*arguments)
+        ended = self.program(*arguments)
         self.heard(f"deuteron {arguments[0]}", ended.out + ended.err, answers=_verb(arguments) in _ANSWERING)
         return ended
 
@@ -182,7 +184,8 @@ class Room:
     def _found(self) -> Iterator[Found]:
         known = self.canaries
         for who, text in self._said:
-            yield from sinks.in_bytes(known, who, text.encode("utf-8", "backslashreplace"))
+            without = ("file",) if who in _NAMING else ()
+            yield from sinks.in_bytes(known, who, text.encode("utf-8", "backslashreplace"), *without)
         yield from sinks.in_bytes(known, "Python's logging", "\n".join(self.logging.heard).encode())
         yield from sinks.in_tree(known, self.folder)
         yield from sinks.in_tree(known, Path("/run/deuteron"))
@@ -190,28 +193,29 @@ class Room:
         # Of the kernel's log: names of devices and namespaces are its own words.
         yield from sinks.in_bytes(known, "the kernel's log", self.kernel.said(), "device", "name")
         for place in _ELSEWHERE:
-            for path in place.iterdir():
-                if not self.folder.is_relative_to(path):
-                    yield from self._elsewhere(path)
-
-    def _elsewhere(self, path: Path) -> Iterator[Found]:
-        with suppress(FileNotFoundError, PermissionError):
-            about = path.lstat()
-            if about.st_mtime >= self.began:
-                yield from sinks.in_bytes(self.canaries, str(path), path.name.encode())
-                yield from sinks.in_bytes(self.canaries, str(path), sinks.content_of(path, about))
+            yield from sinks.in_tree(known, place, self.folder)
 
     def __repr__(self) -> str:
         return f"<{_SEED}={self.canaries.seed}>"
 
 
 @contextmanager
+def own_directories() -> Iterator[None]:
+    """Nobody else's temporary files are seen by this thread, and by what it starts."""
+    with ExitStack() as stack:
+        for place in _ELSEWHERE:
+            mount("tmpfs", place, "tmpfs", 0, "mode=1777")
+            stack.callback(umount, place)
+        yield
+
+
+@contextmanager
 def _where_there_is_a_state() -> Iterator[None]:
-    """There may be no state yet."""
+    """There may be no state yet, or it was damaged and nothing is added to it."""
     try:
         yield
     except HostError as error:
-        if error.code != "nothing-applied":
+        if error.code not in ("nothing-applied", "state-corrupt"):
             raise
 
 

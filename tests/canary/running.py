@@ -15,8 +15,9 @@ from typing import Any, Final
 
 import msgspec
 
+from deuteron import edge
 from tests.canary import sinks
-from tests.canary.entry import VARIABLE, Mishaps
+from tests.canary.entry import VARIABLE, At, Mishaps, die
 from tests.canary.room import Room
 
 _ROOT: Final = Path(__file__).parents[2]
@@ -24,10 +25,14 @@ _ROOT: Final = Path(__file__).parents[2]
 PATIENCE: Final = 30.0
 
 
-def begin(room: Room, *arguments: str | Path, kill_at: int = 0) -> subprocess.Popen[bytes]:
+def begin(
+    room: Room, *arguments: str | Path, kill_at: int = 0, fail_at: int = 0, fail_verb: str = ""
+) -> subprocess.Popen[bytes]:
     """Start it; what it prints goes to ``out`` and ``err`` in the room's log folder."""
     words = sorted(one.value for one in room.canaries.all if one.kind != "file")
-    mishaps = Mishaps(words=words, seed=room.canaries.seed, kill_at=kill_at)
+    mishaps = Mishaps(
+        words=words, seed=room.canaries.seed, kill_at=kill_at, fail_at=fail_at, fail_verb=fail_verb
+    )
     plan = room.folder / "inputs" / "mishaps"
     plan.write_bytes(msgspec.json.encode(mishaps))
     # Where an option names the directory, the environment does not.
@@ -47,6 +52,23 @@ def begin(room: Room, *arguments: str | Path, kill_at: int = 0) -> subprocess.Po
             stderr=err,
             preexec_fn=_may_dump,
         )
+
+
+def killed(work: Callable[[], object], verb: str, at: int) -> bool:
+    """Do ``work`` in a fork of this process, which is killed as it passes the edge.
+
+    Returns:
+        Whether it was: it may have ended before.
+    """
+    pid = os.fork()
+    if pid == 0:  # nothing of pytest may run here
+        try:
+            with edge.guarded(At(at, die, verb)):
+                work()
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(pid, 0)
+    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
 
 
 def _may_dump() -> None:

@@ -21,6 +21,8 @@ from tests.canary.canaries import Canaries, Hit
 _LARGEST: Final = 64 << 20
 #: Links to what the kernel calls by a number, and files of /proc that a process has of itself.
 _OF_PROCESS: Final = ("cmdline", "comm", "environ", "status", "stat", "maps", "limits", "wchan", "syscall")
+#: Those of which each thread has one of its own.
+_OF_THREAD: Final = ("comm", "status", "stat", "wchan", "syscall")
 
 #: Forms of which a page of the kernel's own numbers has one now and then, by chance.
 _NUMBERS: Final = ("number", "hex", "hex, little end first")
@@ -48,7 +50,9 @@ FILES: Final = (
     Declared("state/state.sqlite-wal", "what of it is not written back yet", 0o600),
     Declared("state/state.sqlite-journal", "what is being written to it", 0o600),
     Declared("state/sentences.json", "what an error said, for `deuteron explain`", 0o600),
+    Declared("state/.sentences.json.new-*", "the same, where the process was killed as it wrote it", 0o600),
     Declared("state/defects/*.txt", "tracebacks, for the owner alone", 0o600),
+    Declared("state/defects/.*.txt.new-*", "one that was not finished", 0o600),
     Declared("inputs/*", "what the operator has written"),
 )
 
@@ -67,6 +71,9 @@ ANSWERS: Final = (
     Declared("policy", "it prints the operator's own reasons"),
     Declared("config", "it prints the operator's own configuration"),
 )
+
+#: Verbs that answer by pseudonym, in which a path of the operator's own files may stand all the same.
+MENDS: Final = (Declared("audit", "a mend is a command, as in `chmod 600 FILE` (docs/audit.md)"),)
 
 #: Where the kernel itself says what things are called; none of it is written by us.
 KERNEL: Final = (
@@ -93,27 +100,24 @@ def in_bytes(canaries: Canaries, place: str, content: bytes, *without: str) -> I
     yield from (Found(place, hit) for hit in canaries.find(content, without=without))
 
 
-def in_tree(canaries: Canaries, root: Path, *, since: float = 0.0) -> Iterator[Found]:
+def in_tree(canaries: Canaries, root: Path, without: Path | None = None) -> Iterator[Found]:
     """What is in files that are not declared, in names of files, and in what links lead to.
 
     Args:
         canaries: all of them.
         root: the directory.
-        since: older files are of others.
+        without: one in it that is searched by itself.
     """
     for path in sorted(root.rglob("*")):
-        try:
-            about = path.lstat()
-            if about.st_mtime < since or declared(path, root):
-                continue
-            yield from in_bytes(canaries, f"{path} (its name)", os.fsencode(path.relative_to(root)))
-            yield from in_bytes(canaries, str(path), content_of(path, about))
-        except (FileNotFoundError, PermissionError):
-            continue  # others' files come and go, and not all are ours to read
+        if declared(path, root) or (without is not None and path.is_relative_to(without)):
+            continue
+        yield from in_bytes(canaries, f"{path} (its name)", os.fsencode(path.relative_to(root)))
+        yield from in_bytes(canaries, str(path), content_of(path))
 
 
-def content_of(path: Path, about: os.stat_result) -> bytes:
+def content_of(path: Path) -> bytes:
     """Of a file its bytes, of a link where it leads to, of anything else nothing."""
+    about = path.lstat()
     if stat.S_ISLNK(about.st_mode):
         return os.fsencode(path.readlink())
     return path.read_bytes() if stat.S_ISREG(about.st_mode) and about.st_size < _LARGEST else b""
@@ -141,8 +145,9 @@ def wrong_modes(root: Path) -> list[str]:
 def in_process(canaries: Canaries, pid: int) -> Iterator[Found]:
     """What others may see of a process and of each of its threads."""
     process = Path("/proc") / str(pid)
-    for task in (process, *(process / "task").iterdir()):
-        for name in _OF_PROCESS:
+    tasks = [(process, _OF_PROCESS), *((task, _OF_THREAD) for task in (process / "task").iterdir())]
+    for task, names in tasks:
+        for name in names:
             # FILE is on the command line, because the operator has put it there.
             without = ("file",) if name == "cmdline" else ()
             yield from in_bytes(canaries, f"{task}/{name}", _read(task / name), *without, *_NUMBERS)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import pytest
 import yaml
 
+from deuteron.cli.defect import keep_defect
+from deuteron.cli.sentences import keep_sentence
+from deuteron.errors import HostError
 from tests.canary import sinks
 from tests.canary.room import Room
-from tests.canary.running import PATIENCE, Watching, begin, watching
-from tests.canary.test_verbs import refused
+from tests.canary.running import PATIENCE, Watching, begin, killed, watching
+from tests.canary.test_verbs import crossings, refused
 from tests.cli.command import Deuteron, Site
 
 pytestmark = pytest.mark.kernel
@@ -87,14 +90,16 @@ def test_what_fails_unforeseen_is_told_by_its_place_alone_and_kept_for_the_owner
     assert room.found() == [], room
 
 
-def test_a_crash_leaves_no_memory_behind(room: Room) -> None:
+@pytest.mark.parametrize("number", [signal.SIGABRT, signal.SIGKILL])
+def test_a_crash_leaves_no_memory_behind(room: Room, number: signal.Signals) -> None:
     dumps = Path("/proc/sys/kernel/core_pattern").read_text().startswith(_CORE)
     with watching(room) as watch:
         (broker,) = sinks.children(watch.process.pid)
         limits = [Path(f"/proc/{pid}/limits").read_text() for pid in (watch.process.pid, broker)]
         assert all(_core_limit(one) == ["0", "0"] for one in limits), room
-        assert watch.end(signal.SIGABRT) == -signal.SIGABRT
-    assert "Fatal Python error" in watch.told, room  # places of the program, no values
+        assert watch.end(number) == -number
+    # Places of the program, no values.
+    assert ("Fatal Python error" in watch.told) == (number == signal.SIGABRT), room
     assert dumps is False or not list(room.folder.rglob(f"{_CORE}*")), room
     assert room.found() == [], room
 
@@ -104,22 +109,72 @@ def _core_limit(limits: str) -> list[str]:
     return line.split()[4:6]
 
 
-def points(room: Room) -> Iterator[int]:
-    """At which crossings it is killed."""
+def test_a_verb_that_fails_unforeseen_tells_no_value_of_any_of_its_threads(room: Room) -> None:
+    room.well("apply", room.file)
+    assert begin(room, "status", fail_at=3).wait(PATIENCE) == 1, room
+    said = (room.folder / "log" / "err").read_text()
+    assert said.count("[defect]") == 3, (room, said)  # a thread, a destructor, the verb itself
+    kept = [path.read_text() for path in (room.state / "defects").iterdir()]
+    assert [room.cloud.ids["r1"] in one for one in kept] == [True] * 3, room
+    assert room.found() == [], room
+
+
+def test_what_fails_in_a_watch_that_has_no_log_yet_is_told_by_its_place_and_kept(room: Room) -> None:
+    watch = begin(room, "apply", room.file, "--watch", "-o", "json", fail_at=1, fail_verb="sqlite.open")
+    assert watch.wait(PATIENCE) == 1, room
+    lines = (room.folder / "log" / "out").read_text().splitlines()
+    records = [msgspec.json.decode(line) for line in lines]
+    assert [(one["event"], one["error"], one["kept"]) for one in records] == [
+        ("defect", "ValueError", "yes")
+    ] * 2, (room, records)
+    assert (room.folder / "log" / "err").read_text().count("[defect]") == 1, room
+    assert len(list((room.state / "defects").iterdir())) == 3, room
+    assert room.found() == [], room
+
+
+def test_what_a_killed_process_leaves_behind_tells_nobody(room: Room) -> None:
+    at = random.Random(room.canaries.seed).randrange(40, 260)
+    process = begin(room, "apply", room.file, kill_at=at)
+    assert process.wait(PATIENCE) == -signal.SIGKILL, (room, at)
+    # What apply has printed answers the person who has called it; nothing else is exempt.
+    for name in ("out", "err"):
+        (room.folder / "log" / name).unlink()
+    assert room.found() == [], (room, at)
+    assert room("recover").status == 0, (room, at)
+    assert room.found() == [], room
+
+
+#: Where a kill leaves something behind; the others are drawn.
+_ALWAYS: Final = frozenset({"file.write", "file.rename", "sqlite.commit", "netns.mount", "nft.commit"})
+
+
+def test_a_kill_at_any_passage_of_the_edge_tells_nobody(room: Room) -> None:
     chance = random.Random(room.canaries.seed)
-    yield from (chance.randrange(40, 120), chance.randrange(120, 260))
+    passed = crossings(room, ["apply", room.file])
+    room.well("destroy")
+    drawn = chance.sample(sorted(passed.keys() - _ALWAYS), 4)
+    for verb in sorted(_ALWAYS & passed.keys()) + drawn:
+        at = chance.randrange(passed[verb]) // 2 + 1  # what is there already is not made again
+        (room.state / "log.key").unlink(missing_ok=True)
+        died = killed(lambda: room("apply", room.file), verb, at)
+        assert room.found() == [], (room, verb, at)
+        assert room("recover").status == 0, (room, verb, at)
+        assert died or verb not in _ALWAYS, (room, verb, at)
+        room("destroy")
+    assert room.found() == [], room
 
 
-def test_what_a_kill_leaves_behind_tells_nobody(room: Room) -> None:
-    for at in points(room):
-        process = begin(room, "apply", room.file, kill_at=at)
-        assert process.wait(PATIENCE) == -signal.SIGKILL, (room, at)
-        # What apply has printed answers the person who has called it; nothing else is exempt.
-        for name in ("out", "err"):
-            (room.folder / "log" / name).unlink()
-        assert room.found() == [], (room, at)
-        assert room("recover").status == 0, (room, at)
-        room.write()
+@pytest.mark.parametrize("verb", ["file.write", "file.sync", "file.rename"])
+def test_a_text_for_the_owner_that_was_not_finished_is_the_owners_as_well(room: Room, verb: str) -> None:
+    room.well("apply", room.file)
+    words = f"no way to {room.cloud.ids['r1']} by {room.cloud.public4}50"
+    for keep in (
+        lambda: keep_sentence(room.state, HostError("kernel-refused", words)),
+        lambda: keep_defect(room.state, ValueError(words)),
+    ):
+        assert killed(keep, verb, 1), (room, verb)
+    left = [path for path in room.state.rglob(".*.new-*") if words.encode() in path.read_bytes()]
+    assert len(left) == (0 if verb == "file.write" else 2), (room, left)
     assert room.found() == [], room
 
 

@@ -6,12 +6,14 @@ import base64
 import ctypes
 import logging
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 from urllib.parse import quote
 from uuid import UUID
@@ -98,6 +100,35 @@ def _temporary(_room: Room, secret: str, stack: ExitStack) -> None:
     path.write_text(secret)
 
 
+def _temporary_directory(_room: Room, secret: str, stack: ExitStack) -> None:
+    made = stack.enter_context(TemporaryDirectory(dir="/var/tmp"))
+    path = Path(made) / "deeper" / "file"
+    path.parent.mkdir()
+    path.write_text(secret)
+
+
+def _socket(_room: Room, secret: str, stack: ExitStack) -> None:
+    listening = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+    listening.bind(f"\0{secret}")
+
+
+def _open_file(room: Room, secret: str, stack: ExitStack) -> None:
+    path = room.folder / "tmp" / secret
+    stack.enter_context(path.open("w"))
+    path.unlink()
+
+
+def _encoded(room: Room, _secret: str, _stack: ExitStack) -> None:
+    router = UUID(room.cloud.ids["r1"])
+    (room.folder / "log" / "deuteron.log").write_bytes(b"\0\1" + router.bytes)
+
+
+def _for_anybody(room: Room, _secret: str, _stack: ExitStack) -> None:
+    path = room.state / "sentences.json"
+    path.parent.mkdir(mode=0o700)
+    path.touch(0o644)
+
+
 def _shared_memory(_room: Room, secret: str, stack: ExitStack) -> None:
     path = Path(f"/dev/shm/{secret}")
     stack.callback(path.unlink)
@@ -146,7 +177,12 @@ def _kernel(room: Room, _secret: str, _stack: ExitStack) -> None:
             "a file's name": _name_of_a_file,
             "a link": _link,
             "a temporary file": _temporary,
+            "a directory for temporary files": _temporary_directory,
             "shared memory": _shared_memory,
+            "a socket's name": _socket,
+            "a file that is open and has no name any more": _open_file,
+            "bytes of an id": _encoded,
+            "a file of the state that others may read": _for_anybody,
             "a thread's title": _title,
             "logging": _logging,
             "what was printed": _said,
@@ -167,12 +203,8 @@ def test_a_canary_is_found_in_what_others_see_of_a_process(tmp_path: Path, place
     secret = canaries.name()
     opened = tmp_path / secret
     opened.touch()
-    program = {
-        "cmdline": "input()",
-        "environ": "input()",
-        "comm": f"import ctypes; ctypes.CDLL(None).prctl(15, b'{secret[-12:]}'); print(flush=True); input()",
-        "fd": "input()",
-    }[place]
+    titled = f"import ctypes; ctypes.CDLL(None).prctl(15, b'{secret[-12:]}'); "
+    program = f"{titled if place == 'comm' else ''}print(flush=True); input()"
     with opened.open("rb") as held:
         process = subprocess.Popen(
             [sys.executable, "-c", program, *([secret] if place == "cmdline" else [])],
@@ -183,8 +215,7 @@ def test_a_canary_is_found_in_what_others_see_of_a_process(tmp_path: Path, place
         )
         try:
             assert process.stdout is not None
-            if place == "comm":
-                process.stdout.readline()
+            process.stdout.readline()  # before, the kernel may not have laid out what it tells
             found = {
                 str(one.place).rpartition("/")[0 if place == "fd" else 2]
                 for one in sinks.in_process(canaries, process.pid)

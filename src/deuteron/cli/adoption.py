@@ -11,7 +11,8 @@ from deuteron.agent.adopt import adopt, without_file
 from deuteron.apply.engine import prepare
 from deuteron.apply.look import look_for
 from deuteron.cli import output as out
-from deuteron.cli.session import Request, Session, opened, read, state_path
+from deuteron.cli.session import Request, Session, opened, read
+from deuteron.cli.settings import state_path
 from deuteron.compile import compile_host
 from deuteron.errors import HostError
 from deuteron.kernel.linux.probe import probe

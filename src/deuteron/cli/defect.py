@@ -6,6 +6,8 @@ A traceback quotes values: of an exception's text, of the line that failed.  The
 from __future__ import annotations
 
 import os
+import sys
+import threading
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +32,21 @@ def tell_defect(error: BaseException) -> None:
     for place in places(error.__traceback__):
         click.echo(f"    at {place}", err=True)
     click.echo(f"deuteron: {type(error).__name__}; {_kept(error)} [defect]", err=True)
+
+
+def tell_defects_elsewhere() -> None:
+    """Have what a thread or a destructor fails with told and kept in the same way.
+
+    Python would print the exception's text.  A watch has these as records instead, see
+    :func:`deuteron.logs.setup.take_over`.
+    """
+
+    def tell(failed: threading.ExceptHookArgs | sys.UnraisableHookArgs) -> None:
+        # CPython may have no instance at hand where it was short of memory.
+        tell_defect(failed.exc_value if failed.exc_value is not None else failed.exc_type())
+
+    threading.excepthook = tell
+    sys.unraisablehook = tell
 
 
 def keep_defect(state_dir: Path, error: BaseException) -> bool:

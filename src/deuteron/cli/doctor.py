@@ -26,7 +26,8 @@ from deuteron.cli import output as out
 from deuteron.cli.adoption import adopt_host, tell
 from deuteron.cli.options import input_options, optional_file_argument, output_option, state_dir_option
 from deuteron.cli.progress import stopped_like_interrupted
-from deuteron.cli.session import Request, Session, known_state, opened, real_kernel, state_path
+from deuteron.cli.session import Request, Session, known_state, opened, real_kernel
+from deuteron.cli.settings import state_path
 from deuteron.errors import DeuteronError, HostError
 from deuteron.kernel.protocol import Kernel
 from deuteron.objects import Delete, Netns

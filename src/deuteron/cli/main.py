@@ -13,7 +13,7 @@ from deuteron.agent.change import Interrupted
 from deuteron.cli.apply import apply_command
 from deuteron.cli.audit import audit_command
 from deuteron.cli.config import config_group
-from deuteron.cli.defect import tell_defect
+from deuteron.cli.defect import tell_defect, tell_defects_elsewhere
 from deuteron.cli.demo import demo
 from deuteron.cli.destroy import destroy_command
 from deuteron.cli.doctor import doctor_command
@@ -142,6 +142,7 @@ def interrupted(stopped: BaseException) -> str:
 def main() -> None:
     """Run the command line and turn every error into a sentence and an exit status."""
     spare_the_collector()
+    tell_defects_elsewhere()
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as bare:

@@ -18,7 +18,8 @@ from deuteron.agent.diagnose import Finding, Memory, is_healthy, moment
 from deuteron.cli import output as out
 from deuteron.cli.doctor import examine, remember
 from deuteron.cli.options import output_option, state_dir_option
-from deuteron.cli.session import known_state, real_kernel, state_path
+from deuteron.cli.session import known_state, real_kernel
+from deuteron.cli.settings import state_path
 from deuteron.errors import HostError
 from deuteron.reconcile.words import plain
 from deuteron.state.journal import Verb

@@ -105,10 +105,13 @@ class Teller:
 def ending_on_record(form: LogForm, state_dir: Path) -> Iterator[None]:
     """Whatever ends a watch before its time is a record with a code; its sentence is for a terminal alone.
 
+    So is, until it has its own log, what threads and libraries could print.
+
     Args:
         form: of the record.
         state_dir: where the sentence stays.
     """
+    take_over(nameless(sys.stdout, form), partial(keep_defect, state_dir))
     try:
         yield
     except DeuteronError as error:
