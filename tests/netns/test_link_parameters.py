@@ -24,7 +24,7 @@ from deuteron.inputs import load
 from deuteron.kernel.linux import LinuxKernel
 from deuteron.kernel.linux.netlink import devconf, link, wire
 from deuteron.kernel.linux.netlink.socket import NetlinkSocket
-from deuteron.objects import HOST, Bridge, OwnValue, Sysctl, Tap, Update, Veth, Wanted
+from deuteron.objects import HOST, Bridge, Create, OwnValue, Sysctl, Tap, Update, Veth, Wanted
 from deuteron.objects.ownership import may_be_ours
 from deuteron.reconcile.delta import ends
 from tests.netns.watching import PATIENCE, Watching
@@ -179,11 +179,7 @@ def test_a_stricter_value_of_a_link_is_left_alone(watching: Watching, host: Host
 def test_what_is_wrong_is_told_by_link_parameter_and_value_and_mended_by_the_next_apply(
     host: Host, linux_kernel: LinuxKernel
 ) -> None:
-    host.make_bridge("br-ex")
-    wanted = compile_host(load(ROOT / "examples" / "dual-stack.yaml").view)
-    for name in {need.name for unit in wanted.units for need in unit.needs if need.kind == "netns"}:
-        host.make_netns(name)
-    assert apply_plan(linux_kernel, prepare(linux_kernel, wanted)).ok
+    wanted = applied_example(host, linux_kernel)
     netns, dev = links_of(wanted)["qr-"]
     put(netns, f"net/ipv4/conf/{dev}/proxy_arp", "1", host)
     ((step,),) = [unit.steps for unit in verify(linux_kernel, wanted).plan.units]
@@ -192,6 +188,37 @@ def test_what_is_wrong_is_told_by_link_parameter_and_value_and_mended_by_the_nex
     assert told == f"kernel parameter net/ipv4/conf/{dev}/proxy_arp in {netns} is 1, not 0"
     assert apply_plan(linux_kernel, prepare(linux_kernel, wanted)).ok
     assert value_of(netns, f"net/ipv4/conf/{dev}/proxy_arp", host) == "0"
+
+
+def test_a_link_that_is_made_where_default_has_been_loosened_is_right_by_the_same_apply(
+    host: Host, linux_kernel: LinuxKernel
+) -> None:
+    wanted = applied_example(host, linux_kernel)
+    netns, dev = links_of(wanted)["qr-"]
+    paths = (f"net/ipv4/conf/{dev}/proxy_arp", f"net/ipv6/conf/{dev}/accept_redirects")
+    for path in paths:
+        put(netns, path.replace(dev, "default"), "1", host)
+    with host.inside(netns):
+        subprocess.run(["ip", "link", "delete", dev], check=True, timeout=30)
+    prepared = prepare(linux_kernel, wanted)
+    steps = [step for unit in prepared.plan.units for step in unit.steps]
+    made = {
+        step.object.path for step in steps if isinstance(step, Create) and isinstance(step.object, Sysctl)
+    }
+    assert made.issuperset(paths)
+    assert apply_plan(linux_kernel, prepared).ok
+    assert [value_of(netns, path, host) for path in paths] == ["0", "0"]
+    assert verify(linux_kernel, wanted).none
+
+
+def applied_example(host: Host, kernel: LinuxKernel) -> Wanted:
+    """An example with every kind of namespace, v4 and v6, on the host."""
+    host.make_bridge("br-ex")
+    wanted = compile_host(load(ROOT / "examples" / "dual-stack.yaml").view)
+    for name in {need.name for unit in wanted.units for need in unit.needs if need.kind == "netns"}:
+        host.make_netns(name)
+    assert apply_plan(kernel, prepare(kernel, wanted)).ok
+    return wanted
 
 
 def test_a_write_through_another_mount_of_proc_is_heard(watching: Watching, host: Host) -> None:

@@ -62,7 +62,8 @@ class Watching:
         self.buffer = buffer
         self.repairs: list[Repair] = []
         self.troubles: list[DeuteronError] = []
-        self.looks: list[Found] = []
+        #: What was looked at, and which units were not as wanted there: nothing else of a look is kept.
+        self.looks: list[tuple[frozenset[str] | None, frozenset[str]]] = []
         self.failure: BaseException | None = None
         self.kernel: LinuxKernel
         self.events: Counted
@@ -77,7 +78,7 @@ class Watching:
         self.troubles.append(error)
 
     def looked(self, found: Found) -> None:
-        self.looks.append(found)
+        self.looks.append((found.only, frozenset(found.units)))
 
     def _run(self) -> None:
         try:

@@ -16,6 +16,7 @@ from deuteron.apply.look import look_for
 from deuteron.errors import DeuteronError
 from deuteron.kernel.linux.events import Interest, Noticed
 from deuteron.objects import Observed
+from deuteron.state.quarantine import Quarantined
 from tests.simulation import hands
 from tests.simulation.agent import Agent, Goal
 from tests.simulation.machine import REFUSALS, Machine
@@ -86,12 +87,28 @@ class Heard:
         else:
             self._failed[unit] = (times + 1, now)
 
+    def settled(self, units: Iterable[Quarantined]) -> None:
+        """These came right without a repair (by the recovery of an earlier one): a failure is a first one."""
+        for one in units:
+            self._failed.pop(one.unit, None)
+
     def trouble(self, error: DeuteronError) -> None:
         self.repairs.append(error.code)
 
     def looked(self, found: Found) -> None:
         del found
         self.looks += 1
+
+
+class _Road(Road):
+    """Tells also of units that are as wanted again before their turn."""
+
+    heard: Heard
+
+    def settled(self, units: Iterable[Quarantined]) -> None:
+        well = tuple(units)
+        super().settled(well)
+        self.heard.settled(well)
 
 
 class Watched:
@@ -109,7 +126,8 @@ class Watched:
         target = going.forward(agent.state)
         if target is None:
             raise AssertionError("nothing was applied")
-        road = Road(partial(going.change, [machine.kernel], agent.state), agent.state, target, lambda: None)
+        road = _Road(partial(going.change, [machine.kernel], agent.state), agent.state, target, lambda: None)
+        road.heard = self.heard
         self.watch = Watch(
             machine.kernel,
             goal.wanted,

@@ -42,15 +42,14 @@ def look_for(wanted: Wanted, *earlier: Wanted) -> Look:
 
 
 def _own(wanted: Wanted) -> dict[str, tuple[OwnValue, ...]]:
-    """What links should say for themselves; namespaces of a kind share one value."""
+    """What links should say for themselves."""
     of_netns: defaultdict[str, list[Sysctl]] = defaultdict(list)
     for unit in wanted.units:
         for thing in unit.objects:
             if isinstance(thing, Sysctl) and not thing.dev:
                 of_netns[thing.netns].append(thing)
-    shared: dict[tuple[OwnValue, ...], tuple[OwnValue, ...]] = {}
     values = {netns: own_values(things) for netns, things in of_netns.items()}
-    return {netns: shared.setdefault(one, one) for netns, one in values.items() if one}
+    return {netns: one for netns, one in values.items() if one}
 
 
 def look_at_objects(objects: Iterable[KernelObject]) -> Look:

@@ -50,15 +50,20 @@ class OwnValue(msgspec.Struct, frozen=True, order=True, gc=False):
 
 def own_values(sysctls: Iterable[Sysctl]) -> tuple[OwnValue, ...]:
     """What follows from the wanted parameters of one namespace, sorted."""
+    return _own_values(tuple([(thing.path, thing.value) for thing in sysctls]))
+
+
+#: Namespaces of a kind have the same parameters; a set of overrides makes others.
+@lru_cache(maxsize=64)
+def _own_values(parameters: tuple[tuple[str, str], ...]) -> tuple[OwnValue, ...]:
     found: dict[tuple[str, str], OwnValue] = {}
     # What `default` says goes before what follows from ip_forward or `all`.
-    for thing in sorted(sysctls, key=lambda one: "/default/" in one.path):
-        if (own := _own_value(thing.path, thing.value)) is not None:
+    for path, value in sorted(parameters, key=lambda one: "/default/" in one[0]):
+        if (own := _own_value(path, value)) is not None:
             found[own.family, own.name] = own
     return tuple(sorted(found.values()))
 
 
-@lru_cache(maxsize=1024)
 def _own_value(path: str, value: str) -> OwnValue | None:
     if path == "net/ipv4/ip_forward":  # it is conf/all/forwarding, and hands itself down to every link
         return OwnValue("ipv4", "forwarding", value)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator
+from typing import Final
 
 import msgspec
 
@@ -23,6 +25,9 @@ from deuteron.objects import (
 
 Change = tuple[KernelObject, KernelObject]
 Link = Bridge | Veth | Tap
+
+#: RFC 8200, 5: a link with less has no IPv6, and no directory of its own below net/ipv6/conf.
+_IPV6_MIN_MTU: Final = 1280
 
 
 class Delta(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +77,7 @@ def compare(wanted: Wanted, observed: Observed) -> Delta:
     _lo(observed, create, home)
     unnamed = have.keys() - home.keys()
     _own(wanted, observed, unnamed, update, home)
+    _born(wanted, create, update, home)
     surplus = {key: have[key] for key in unnamed if _removable(have[key])}
     position = {unit.name: index for index, unit in enumerate(wanted.units)}
     return Delta(
@@ -112,6 +118,44 @@ def _own(
                 home[thing.key] = unit.name
                 if not own.admits(thing.value):
                     update[thing.key] = (thing, msgspec.structs.replace(thing, value=own.value))
+
+
+def _born(
+    wanted: Wanted, create: dict[Key, KernelObject], update: dict[Key, Change], home: dict[Key, str]
+) -> None:
+    """What links that are to be made say for themselves where their namespace says otherwise by now.
+
+    A link starts with what `default` says then, and the unit that puts `default` right may fail before it.
+    """
+    loose: defaultdict[str, list[Sysctl]] = defaultdict(list)
+    for _old, new in update.values():
+        if isinstance(new, Sysctl) and not new.dev:
+            loose[new.netns].append(new)
+    if not loose:
+        return
+    names = {netns: {(own.family, own.name) for own in own_values(things)} for netns, things in loose.items()}
+    made = create.keys() | {key for key, (old, new) in update.items() if must_replace(old, new)}
+    for unit, link, netns, dev in _made(wanted, made, loose):
+        for own in _own_values(wanted, netns):
+            thing = Sysctl(netns=netns, path=own.path(dev), value=own.value, dev=dev)
+            if (own.family, own.name) in names[netns] and thing.key not in home and _says(link, own):
+                create[thing.key] = thing
+                home[thing.key] = unit
+
+
+def _made(
+    wanted: Wanted, made: Container[Key], netns: Container[str]
+) -> Iterator[tuple[str, Link, str, str]]:
+    """Each end of a new link in these namespaces: the unit, the link, the namespace and the name."""
+    for unit in wanted.units:
+        for thing in unit.objects:
+            if isinstance(thing, Link) and thing.key in made:
+                yield from ((unit.name, thing, *end) for end in ends(thing) if end[0] in netns)
+
+
+def _says(link: Link, own: OwnValue) -> bool:
+    """Whether a link says this for itself: of IPv6 nothing below its least MTU, of ``all`` only more."""
+    return not own.less and (own.family == "ipv4" or link.mtu >= _IPV6_MIN_MTU)
 
 
 def _own_values(wanted: Wanted, netns: str) -> tuple[OwnValue, ...]:

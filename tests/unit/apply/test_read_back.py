@@ -7,7 +7,7 @@ from errno import EPERM
 from deuteron.apply.engine import apply_plan, prepare
 from deuteron.apply.read_back import Mismatch, read_back
 from deuteron.kernel.fake import FakeKernel
-from deuteron.objects import Address, Create, Delete, KernelObject, Wanted
+from deuteron.objects import Address, Create, Delete, KernelObject, Sysctl, Veth, Wanted
 from deuteron.reconcile.words import describe
 from tests.unit.apply.hosts import add_floating_ip, changed, fake_host, host_with, wanted_of
 from tests.unit.compile.world import distributed
@@ -45,6 +45,20 @@ def test_what_was_put_beside_it_in_our_name_is_told() -> None:
     more = Address(netns=address.netns, dev=address.dev, address="192.0.2.77/32")
     (mismatch,) = mismatches(fake_host(), wanted, Create(more))
     assert mismatch.what.startswith("still there: address 192.0.2.77/32")
+
+
+def test_a_link_that_somebody_loosened_meanwhile_is_told() -> None:
+    wanted = wanted_of(distributed())
+    unit, link = next(
+        (unit.name, one)
+        for unit in wanted.units
+        for one in unit.objects
+        if isinstance(one, Veth) and one.peer_name.startswith("qr-")
+    )
+    path = f"net/ipv4/conf/{link.peer_name}/proxy_arp"
+    loose = Sysctl(netns=link.peer_netns, path=path, value="1", dev=link.peer_name)
+    told = Mismatch(unit=unit, what=f"other than asked for: {describe(loose)}")
+    assert mismatches(fake_host(), wanted, Create(loose)) == (told,)
 
 
 def test_a_unit_that_failed_is_not_read_back() -> None:

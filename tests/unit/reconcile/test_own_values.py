@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from errno import EPERM
+
 import msgspec
 import pytest
 
 from deuteron.apply.engine import apply_plan, prepare, verify
 from deuteron.apply.isolate import frozen
 from deuteron.apply.look import look_for
+from deuteron.apply.read_back import read_back
 from deuteron.compile import compile_host
 from deuteron.domain.policy import Override
 from deuteron.kernel.fake import FakeKernel
-from deuteron.objects import Create, Netns, OwnValue, RefusedUnit, Sysctl, Update, Veth, Wanted, own_values
-from deuteron.reconcile import make_plan
+from deuteron.objects import (
+    Create,
+    KernelObject,
+    Netns,
+    OwnValue,
+    RefusedUnit,
+    Sysctl,
+    Unit,
+    Update,
+    Veth,
+    Wanted,
+    own_values,
+)
+from deuteron.reconcile import Plan, make_plan
+from deuteron.reconcile.delta import ends
 from tests.unit.apply.hosts import fake_host, wanted_of
 from tests.unit.compile.world import distributed
 
@@ -59,12 +75,14 @@ def applied(wanted: Wanted) -> FakeKernel:
 
 
 def inner_link(wanted: Wanted, prefix: str) -> tuple[str, str, str]:
-    """The unit, the namespace and the name of an inner end."""
+    """The unit, the namespace and the name of one end of a pair."""
     return next(
-        (unit.name, one.peer_netns, one.peer_name)
+        (unit.name, netns, name)
         for unit in wanted.units
         for one in unit.objects
-        if isinstance(one, Veth) and one.peer_name.startswith(prefix)
+        if isinstance(one, Veth)
+        for netns, name in ends(one)
+        if name.startswith(prefix)
     )
 
 
@@ -167,3 +185,69 @@ def test_only_namespaces_of_ours_are_judged() -> None:
     wanted = wanted_of(distributed())
     ours = {thing.name for unit in wanted.units for thing in unit.objects if isinstance(thing, Netns)}
     assert set(look_for(wanted).own) == ours
+
+
+def parameters_made(plan: Plan, dev: str) -> set[tuple[str, str]]:
+    """What a plan writes to a link of its own, the paths with the values."""
+    steps = (step for unit in plan.units for step in unit.steps)
+    things = [step.object for step in steps if isinstance(step, Create)]
+    return {(one.path, one.value) for one in things if isinstance(one, Sysctl) and one.dev == dev}
+
+
+@pytest.mark.parametrize(("mtu", "family6"), [(1500, True), (1279, False)])
+def test_a_link_that_is_made_where_default_has_been_loosened_does_not_start_with_that(
+    mtu: int, family6: bool
+) -> None:
+    wanted = wanted_of(distributed())
+    kernel = applied(wanted)
+    _unit, netns, dev = inner_link(wanted, "qr-")
+    small = Wanted(units=tuple(with_mtu(unit, dev, mtu) for unit in wanted.units))
+    kernel.remove_link(netns, dev)
+    for family, name in (("ipv4", "proxy_arp"), ("ipv6", "accept_redirects")):
+        kernel.write_sysctl(netns, f"net/{family}/conf/default/{name}", "1")
+    expected = {(f"net/ipv4/conf/{dev}/proxy_arp", "0")}
+    if family6:
+        expected.add((f"net/ipv6/conf/{dev}/accept_redirects", "0"))
+    assert parameters_made(prepare(kernel, small).plan, dev) == expected
+
+
+def with_mtu(unit: Unit, dev: str, mtu: int) -> Unit:
+    return msgspec.structs.replace(
+        unit,
+        objects=tuple(
+            msgspec.structs.replace(one, mtu=mtu) if isinstance(one, Veth) and one.peer_name == dev else one
+            for one in unit.objects
+        ),
+    )
+
+
+def test_such_a_link_is_right_although_its_namespace_cannot_be_put_right() -> None:
+    """The namespace's unit fails before the router's makes its link there."""
+    wanted = wanted_of(distributed())
+    kernel = applied(wanted)
+    router, netns, dev = inner_link(wanted, "fpr-")
+    kernel.remove_link(netns, dev)
+    kernel.write_sysctl(netns, "net/ipv4/conf/default/proxy_arp", "1")
+    prepared = prepare(kernel, wanted)
+    kernel.fail("update sysctl", EPERM)
+    result = apply_plan(kernel, prepared)
+    assert {one.unit for one in result.failed} == {unit.unit for unit in prepared.plan.units} - {router}
+    assert read_back(kernel, wanted, prepared.plan, result) == ()
+    odd = [thing for thing in kernel.observe(look_for(wanted)).objects.values() if is_own(thing, dev)]
+    assert odd == []
+
+
+def is_own(thing: KernelObject, dev: str) -> bool:
+    return isinstance(thing, Sysctl) and thing.dev == dev and thing.path.endswith("/proxy_arp")
+
+
+def test_links_that_are_made_in_a_namespace_as_it_should_be_are_not_written_to() -> None:
+    wanted = wanted_of(distributed())
+    _unit, _netns, dev = inner_link(wanted, "qr-")
+    given = {
+        (one.path, one.value)
+        for unit in wanted.units
+        for one in unit.objects
+        if isinstance(one, Sysctl) and one.dev == dev
+    }
+    assert parameters_made(prepare(fake_host(), wanted).plan, dev) == given
