@@ -16,6 +16,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 
+def _on_one_line(text: str) -> str:
+    """What cannot be printed shows as an escape: sentences quote what others wrote, terminals obey."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 class DeuteronError(Exception):
     """An error that a person can act on.
 
@@ -27,6 +34,7 @@ class DeuteronError(Exception):
     exit_status: ClassVar[int] = 1
 
     def __init__(self, code: str, message: str) -> None:
+        message = _on_one_line(message)
         super().__init__(message)
         self.code = code
         self.message = message

@@ -67,9 +67,9 @@ add rule inet foreign marking ct state new ct mark set 0x5
 """
 _ODD_NFT: Final = (
     "add chain inet deuteron odd { type filter hook output priority 7; }",
-    "add rule inet deuteron odd tcp dport { 80, 443 } ct count over 5 log prefix \"x\" counter drop",
+    'add rule inet deuteron odd tcp dport { 80, 443 } ct count over 5 log prefix "x" counter drop',
     "add set inet deuteron odd_set { type ipv4_addr; flags interval, timeout; }",
-    "add element inet deuteron odd_set { 10.0.0.0/8 timeout 1h comment \"x\" }",
+    'add element inet deuteron odd_set { 10.0.0.0/8 timeout 1h comment "x" }',
     "add map inet deuteron odd_map { type ipv4_addr . inet_service : verdict; }",
     "add element inet deuteron odd_map { 10.0.0.1 . 80 : drop }",
     "add counter inet deuteron odd_counter",
@@ -95,8 +95,9 @@ def main() -> int:
             _look(host, kept, listings)
         for data in _events(heard):
             for kind, flags, _, payload in wire.messages(data):
-                kept.setdefault("event", {}).setdefault((kind, len(payload) // 32), struct.pack(
-                    "=HH", kind, flags) + payload)
+                kept.setdefault("event", {}).setdefault(
+                    (kind, len(payload) // 32), struct.pack("=HH", kind, flags) + payload
+                )
         heard.close()
     for name, found in kept.items():
         _write(name, found.values())

@@ -180,11 +180,14 @@ def _said(config: Config, key: Key, text: str) -> Config:
     within = getattr(config, table) if table else config
     document = {field: getattr(within, field) for field in within.__struct_fields__} | {name: value}
     try:
+        text.encode()
         changed = msgspec.convert(document, type(within), strict=False, dec_hook=_path)
     except msgspec.ValidationError as error:
         problem = str(error).partition(" - at `$.")[0]
         sentence = f"{key.environment}: {_plain(problem)}{_takes(key.name)}"
         raise InputError("bad-config-value", sentence) from error
+    except UnicodeEncodeError as error:
+        raise InputError("bad-config-value", f"{key.environment}: this is not UTF-8 text") from error
     return msgspec.structs.replace(config, **{table: changed}) if table else changed
 
 

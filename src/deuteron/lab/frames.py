@@ -58,6 +58,8 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
         """The address that a neighbour solicitation or advertisement is about, "" for others."""
         if self.ethertype != ETH_IPV6 or self.protocol != 58 or self.sport not in (_ICMPV6_NS, _ICMPV6_NA):
             return ""
+        if len(self.payload) < 24:  # cut: about nothing
+            return ""
         return str(ipaddress.IPv6Address(self.payload[8:24]))
 
 

@@ -15,8 +15,8 @@ from typing import Final
 REDACTED: Final = "[redacted]"
 
 _HEX: Final = "[0-9A-Fa-f]"
-#: What may stand behind an address: a zone (RFC 4007), a length.
-_TAIL: Final = r"(?:%[\w.:@-]+)?(?:/\d{1,3}(?:\.\d{1,3}){3}|/\d{1,3})?"
+#: What may stand behind an address: a zone (RFC 4007), maybe behind a bracket; a length.
+_TAIL: Final = r"(?:\]?%[\w.:@-]+)?(?:/\d{1,3}(?:\.\d{1,3}){3}|/\d{1,3})?"
 
 #: What stays, although it looks like something else: a log is of no use without times.
 _TIME: Final = r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)?)"
@@ -58,8 +58,15 @@ def redact(text: str, names: Iterable[str] = ()) -> tuple[str, int]:
     """
     known = _any_of(frozenset(names))
     without, count = known.subn(REDACTED, text) if known is not None else (text, 0)
-    parts = [_cleaned(part) for part in without.split(REDACTED)]
-    return REDACTED.join(part for part, _ in parts), count + sum(found for _, found in parts)
+    # Again, as long as there is anything: what stands behind a part that was taken out may only now be
+    # told (a path after a name), and each time there is less.
+    while True:
+        parts = [_cleaned(part) for part in without.split(REDACTED)]
+        found = sum(taken for _, taken in parts)
+        without = REDACTED.join(part for part, _ in parts)
+        count += found
+        if not found:
+            return without, count
 
 
 def _cleaned(text: str) -> tuple[str, int]:

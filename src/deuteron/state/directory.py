@@ -408,8 +408,8 @@ def lock_directory(path: Path) -> Iterator[None]:
     file = path / "lock"
     busy = HostError(
         "state-locked",
-        f"another deuteron is applying with the state directory {path};"
-        " wait for it to end, or use another --state-dir",
+        f"another deuteron is applying or watching with the state directory {path}; wait for it to end,"
+        " or where it is the service, change the file that it watches or stop it",
     )
     with lock_file(file, Rank.STATE, lambda: readable(file), busy):
         yield

@@ -6,6 +6,7 @@ written here is below ``/run``, which a reboot empties as it empties the kernel.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -127,7 +128,15 @@ def claim(run_dir: Path, state_id: str, state_path: Path, *, take_over: bool = F
 def _still_there(owner: Owner, mine: Owner) -> bool:
     """Whether the other directory can still be used; one that was deleted is no reason to wait for it."""
     same = owner.state_id == mine.state_id or owner.path == mine.path  # moved, or made anew
-    return not same and (Path(owner.path) / "state.sqlite").exists()
+    return not same and _may_be(Path(owner.path) / "state.sqlite")
+
+
+def _may_be(path: Path) -> bool:
+    """Whether there may be such a file; who may not look has to take it for one."""
+    try:
+        return path.exists()
+    except OSError as error:
+        return error.errno != errno.ENAMETOOLONG
 
 
 def _taken(owner: Owner, mine: Owner) -> HostError:

@@ -68,7 +68,7 @@ class Documents:
             ValueError: it is not there, or not of that kind.
         """
         if (name,) not in self._database.keys("document"):
-            raise ValueError(f"the document {name} is missing")
+            raise ValueError(f"the document {name!r} is missing")
         known = self._known.get(name)
         if isinstance(known, kind):
             return known

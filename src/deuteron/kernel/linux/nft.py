@@ -95,7 +95,7 @@ class Nftables:
         Never fails for what it finds: see ``nft_json`` for what is outside our language.
 
         Raises:
-            KernelError: ``nft-rejected``.
+            KernelError: ``nft-rejected``; ``nft-malformed`` or ``netlink-malformed``, not an answer at all.
         """
         for _ in range(_LIST_TRIES):
             headers = nft_netlink.tables()

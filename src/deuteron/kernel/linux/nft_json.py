@@ -17,12 +17,15 @@ comment, range ...             value
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, cast
 
 import msgspec
 
+from deuteron.errors import KernelError
 from deuteron.kernel.linux import nft_schema as schema
 from deuteron.objects.nft import (
     Field,
@@ -64,6 +67,10 @@ _DOCUMENT: Final = msgspec.json.Decoder(schema.Document)
 _RULE: Final = msgspec.json.Decoder(schema.Rule)
 _CHAIN: Final = msgspec.json.Decoder(schema.Chain)
 _SET: Final = msgspec.json.Decoder(schema.Set)
+_NAMED: Final = msgspec.json.Decoder(schema.WithName)
+_IN_CHAIN: Final = msgspec.json.Decoder(schema.WithChain)
+_ODD: Final = msgspec.json.Decoder(schema.WithElements)
+_OBJECT: Final = msgspec.json.Decoder(dict[str, Any])
 _ELEMENTS: Final = msgspec.json.Decoder(tuple[schema.Part | tuple[schema.Part, schema.Part], ...])
 
 
@@ -71,8 +78,20 @@ def parse(netns: str, listing: bytes) -> tuple[NftTable, tuple[NftElement, ...]]
     """The one table of a ``list table`` answer; elements are in the kernel's order.
 
     Raises:
-        msgspec.DecodeError: not nft's JSON at all.
+        KernelError: ``nft-malformed``, not nft's JSON at all.
     """
+    try:
+        return _parse(netns, listing)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise KernelError(
+            "nft-malformed",
+            "nftables' listing of the table inet deuteron does not have nft's form; look again, and where"
+            " it stays so, report it with the version of libnftables1",
+            errno.EBADMSG,
+        ) from error
+
+
+def _parse(netns: str, listing: bytes) -> tuple[NftTable, tuple[NftElement, ...]]:
     sets: list[NftSet] = []
     elements: list[NftElement] = []
     chains: dict[str, NftChain] = {}
@@ -101,7 +120,7 @@ def raw_rule(text: str) -> NftRule:
 
 def _text(raw: bytes, *drop: str) -> str:
     """JSON without what differs from one listing to the next."""
-    value: dict[str, Any] = msgspec.json.decode(raw)
+    value = _OBJECT.decode(raw)
     return msgspec.json.encode({key: value[key] for key in sorted(value) if key not in drop}).decode()
 
 
@@ -124,7 +143,7 @@ def _read_chain(raw: bytes) -> NftChain:
             NftChain,
         )
     except msgspec.ValidationError:
-        name = msgspec.json.decode(raw)["name"]
+        name = _NAMED.decode(raw).name
         rule = raw_rule(_text(raw, "handle"))
         return NftChain(name=name, type="filter", hook="input", priority=0, policy="drop", rules=(rule,))
 
@@ -138,7 +157,7 @@ def _read_rule(raw: bytes) -> tuple[str, NftRule]:
             matches=tuple(_matches(rule)), statements=tuple(_statements(rule)), comment=rule.comment
         )
     except (msgspec.ValidationError, _Inexpressible):
-        return msgspec.json.decode(raw)["chain"], raw_rule(_text(raw, "handle"))
+        return _IN_CHAIN.decode(raw).chain, raw_rule(_text(raw, "handle"))
 
 
 def _matches(rule: schema.Rule) -> Iterator[Match]:
@@ -339,38 +358,49 @@ def _element(netns: str, of: NftSet, element: schema.Part | tuple[schema.Part, s
 
 
 def _parts(types: tuple[str, ...], value: schema.Part) -> tuple[str, ...]:
-    if isinstance(value, schema.Value):
-        return tuple(_word(kind, one) for kind, one in zip(types, value.concat, strict=True))
-    return (_word(types[0], value),)
+    parts = value.concat if isinstance(value, schema.Value) else (value,)
+    if len(parts) != len(types):
+        raise _Inexpressible
+    return tuple(_word(kind, one) for kind, one in zip(types, parts, strict=True))
 
 
 def _odd_set(netns: str, kind: str, raw: msgspec.Raw) -> tuple[NftSet, list[NftElement]]:
     """A set with a property or an element that we never give, its elements one by one."""
-    document: dict[str, Any] = msgspec.json.decode(raw)
-    elements = document.pop("elem", [])
-    plain = msgspec.json.encode(document)
+    listed = _ODD.decode(raw).elem
+    elements = listed if isinstance(listed, list) else [listed]
+    plain = _text(raw, "elem").encode()
     try:
         made = _plain_set(kind, _SET.decode(plain)) if kind in {"set", "map"} else None
     except (msgspec.ValidationError, _Inexpressible):
         made = None
     if made is None:
         text = msgspec.json.encode({kind: msgspec.Raw(_text(plain, "handle").encode())}).decode()
-        name = str(document.get("name", kind))
-        return NftSet(name=name, type=(RAW, text)), []
+        return NftSet(name=_name(plain, kind), type=(RAW, text)), []
     return made, [_odd_element(netns, made, element) for element in elements]
 
 
+def _name(raw: bytes, kind: str) -> str:
+    """The name of something odd; its kind where it has none."""
+    try:
+        return _NAMED.decode(raw).name
+    except msgspec.ValidationError:
+        return kind
+
+
 def _odd_element(netns: str, of: NftSet, element: Any) -> NftElement:
-    try:
+    with suppress(msgspec.ValidationError, _Inexpressible):
         return _element(netns, of, msgspec.convert(element, schema.Part | tuple[schema.Part, schema.Part]))
-    except msgspec.ValidationError:
-        pass
-    key, value = element if isinstance(element, list) else (element, None)
     text = msgspec.json.encode(element).decode()
-    inner = key.get("elem", {}).get("val", key) if isinstance(key, dict) else key
+    key, value = element if isinstance(element, list) and len(element) == 2 else (element, None)
     try:
-        item = _parts(of.type, msgspec.convert(inner, schema.Part))
+        item = _parts(of.type, msgspec.convert(_inner(key), schema.Part))
         parts = () if value is None else _parts(of.data, msgspec.convert(value, schema.Part))
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, _Inexpressible):
         item, parts = (text,), ()
     return NftElement(netns=netns, set=of.name, item=item, value=(*parts, f"{RAW} {text}"))
+
+
+def _inner(key: Any) -> Any:
+    """The key of an element that has properties (``{"elem": {"val": ...}}``)."""
+    within = key.get("elem") if isinstance(key, dict) else None
+    return within.get("val", key) if isinstance(within, dict) else key

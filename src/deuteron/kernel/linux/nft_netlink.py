@@ -17,22 +17,15 @@ import msgspec
 
 from deuteron import edge
 from deuteron.errors import KernelError
+from deuteron.kernel.linux.netlink import wire
+from deuteron.kernel.linux.netlink.errors import MalformedError
+from deuteron.kernel.linux.netlink.socket import NETLINK_NETFILTER
 from deuteron.objects.nft_names import FAMILIES
 
-_NETLINK_NETFILTER: Final = 12
 _SUBSYSTEM: Final = 10 << 8  # NFNL_SUBSYS_NFTABLES
 _GET_TABLE: Final = _SUBSYSTEM | 1
 _GET_GENERATION: Final = _SUBSYSTEM | 16
-_REQUEST: Final = 0x1
-_DUMP: Final = 0x300
-_DUMP_INTERRUPTED: Final = 0x10
-_ERROR: Final = 2
-_DONE: Final = 3
-_HEADER: Final = struct.Struct("=IHHII")
 _GENERIC: Final = struct.Struct(">BBH")  # nfgenmsg: family, version, resource
-_ATTRIBUTE: Final = struct.Struct("=HH")
-_U32: Final = struct.Struct(">I")
-_S32: Final = struct.Struct("=i")
 _TABLE_NAME: Final = 1
 _TABLE_FLAGS: Final = 2
 _GENERATION_ID: Final = 1
@@ -56,10 +49,10 @@ def generation() -> int:
     """The number of the calling thread's namespace's ruleset; each committed transaction raises it.
 
     Raises:
-        KernelError: ``nft-rejected``.
+        KernelError: ``nft-rejected``; ``netlink-malformed``.
     """
     for message in _ask(_GET_GENERATION, 0):
-        return _U32.unpack(_attributes(message)[_GENERATION_ID])[0]  # type: ignore[no-any-return]  # struct
+        return _number(wire.attributes(message, _GENERIC.size), _GENERATION_ID)
     raise KernelError("nft-rejected", "nftables did not tell its generation", errno.ENOMSG)
 
 
@@ -67,37 +60,49 @@ def tables() -> tuple[TableHeader, ...]:
     """All tables of the calling thread's namespace, of every family.
 
     Raises:
-        KernelError: ``nft-rejected``; EINTR where others changed tables at each of ten looks.
+        KernelError: ``netlink-malformed``; ``nft-rejected``, with EINTR where others changed tables at
+            each of ten looks.
     """
     for _ in range(_DUMP_TRIES):
         try:
-            return tuple(_table(message) for message in _ask(_GET_TABLE, _DUMP))
+            return tuple(_table(message) for message in _ask(_GET_TABLE, wire.NLM_F_DUMP))
         except InterruptedError:
             continue
     raise KernelError("nft-rejected", "nftables tables kept changing while they were listed", errno.EINTR)
 
 
-def _table(message: memoryview) -> TableHeader:
-    attributes = _attributes(message)
-    name = bytes(attributes[_TABLE_NAME]).rstrip(b"\0").decode("ascii", "backslashreplace")
-    family = FAMILIES.get(message[0], f"family {message[0]}")
-    return TableHeader(family, name, _U32.unpack(attributes[_TABLE_FLAGS])[0])
+def _table(message: bytes) -> TableHeader:
+    (family, _version, _resource) = wire.fixed(_GENERIC, message)
+    attributes = wire.attributes(message, _GENERIC.size)
+    name = attributes.get(_TABLE_NAME)
+    if name is None:
+        raise MalformedError("a table of nftables has no name")
+    text = name.rstrip(b"\0").decode("ascii", "backslashreplace")
+    return TableHeader(FAMILIES.get(family, f"family {family}"), text, _number(attributes, _TABLE_FLAGS))
 
 
-def _ask(kind: int, flags: int) -> Iterator[memoryview]:
+def _number(attributes: dict[int, bytes], kind: int) -> int:
+    """A number of 32 bits in network byte order, as netfilter's are."""
+    value = attributes.get(kind, b"")
+    if len(value) != 4:
+        raise MalformedError("an answer of nftables lacks a number")
+    return int.from_bytes(value, "big")
+
+
+def _ask(kind: int, flags: int) -> Iterator[bytes]:
     """Send a request and yield each answer's payload."""
-    request = _HEADER.pack(_HEADER.size + _GENERIC.size, kind, _REQUEST | flags, 1, 0) + _GENERIC.pack(
-        0, 0, 0
-    )
-    verb = "netlink.dump" if flags & _DUMP else "netlink.request"
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER) as sock:
+    request = wire.HEADER.pack(wire.HEADER_SIZE + _GENERIC.size, kind, wire.NLM_F_REQUEST | flags, 1, 0)
+    dump = bool(flags & wire.NLM_F_DUMP)
+    verb = "netlink.dump" if dump else "netlink.request"
+    kinds = socket.SOCK_RAW | socket.SOCK_CLOEXEC
+    with socket.socket(socket.AF_NETLINK, kinds, NETLINK_NETFILTER) as sock:
         try:
             edge.before(verb)
-            sock.send(request)
+            sock.send(request + _GENERIC.pack(0, 0, 0))
             edge.after(verb)
             more = True
             while more:
-                more = yield from _messages(memoryview(sock.recv(_BUFFER)), dump=bool(flags & _DUMP))
+                more = yield from _messages(sock.recv(_BUFFER), dump=dump)
         except InterruptedError:
             raise
         except OSError as error:
@@ -107,28 +112,21 @@ def _ask(kind: int, flags: int) -> Iterator[memoryview]:
             ) from error
 
 
-def _messages(datagram: memoryview, *, dump: bool) -> Generator[memoryview, None, bool]:
-    """Yield the messages of a datagram; return whether more datagrams follow."""
-    while len(datagram) >= _HEADER.size:
-        length, kind, flags, _, _ = _HEADER.unpack_from(datagram)
-        payload = datagram[_HEADER.size : length]
-        if flags & _DUMP_INTERRUPTED:
+def _messages(datagram: bytes, *, dump: bool) -> Generator[bytes, None, bool]:
+    """Yield the messages of a datagram; return whether more datagrams follow.
+
+    Raises:
+        InterruptedError: what is listed has changed meanwhile.
+        OSError: the kernel refuses, and this is why.
+        MalformedError: the datagram is malformed.
+    """
+    for kind, flags, _, payload in wire.messages(datagram):
+        if flags & wire.NLM_F_DUMP_INTR:
             raise InterruptedError
-        if kind == _DONE:
+        if kind == wire.NLMSG_DONE:
             return False
-        if kind == _ERROR:
-            code = -_S32.unpack_from(payload)[0]
+        if kind == wire.NLMSG_ERROR:
+            code = wire.errno_of(payload)
             raise OSError(code, os.strerror(code))
         yield payload
-        datagram = datagram[(length + 3) & ~3 :]
     return dump
-
-
-def _attributes(message: memoryview) -> dict[int, memoryview]:
-    found: dict[int, memoryview] = {}
-    rest = message[_GENERIC.size :]
-    while len(rest) >= _ATTRIBUTE.size:
-        length, kind = _ATTRIBUTE.unpack_from(rest)
-        found[kind & 0x3FFF] = rest[_ATTRIBUTE.size : length]
-        rest = rest[(length + 3) & ~3 :]
-    return found

@@ -6,8 +6,13 @@ Source: libnftables-json(5).
 
 from __future__ import annotations
 
+from typing import Annotated, Any
+
 import msgspec
 from msgspec import UNSET, UnsetType
+
+#: No number of nftables is wider than 64 bits, and a wider one could not be kept.
+Number = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 
 
 class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,7 +68,7 @@ class Prefix(Strict, frozen=True):
     """An address with a length."""
 
     addr: str
-    len: int
+    len: Number
 
 
 class Right(Strict, frozen=True):
@@ -106,14 +111,14 @@ class Mangle(Strict, frozen=True):
     """A value that is set."""
 
     key: Left
-    value: int
+    value: Number
 
 
 class Limit(Strict, frozen=True):
     """A rate."""
 
-    rate: int
-    burst: int
+    rate: Number
+    burst: Number
     per: str
 
 
@@ -153,7 +158,7 @@ class Rule(Strict, frozen=True):
     family: str
     table: str
     chain: str
-    handle: int
+    handle: Number
     expr: tuple[Expression, ...]
     comment: str = ""
 
@@ -164,10 +169,10 @@ class Chain(Strict, frozen=True):
     family: str
     table: str
     name: str
-    handle: int
+    handle: Number
     type: str
     hook: str
-    prio: int
+    prio: Number
     policy: str
 
 
@@ -186,13 +191,31 @@ class Set(Strict, frozen=True):
     family: str
     table: str
     name: str
-    handle: int
+    handle: Number
     type: str | tuple[str, ...]
     map: str = ""
-    size: int = 0
+    size: Number = 0
     flags: tuple[str, ...] = ()
-    timeout: int = 0
+    timeout: Number = 0
     elem: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+class WithName(msgspec.Struct, frozen=True):
+    """Anything that has a name, whatever else it has."""
+
+    name: str
+
+
+class WithChain(msgspec.Struct, frozen=True):
+    """Anything that is in a chain."""
+
+    chain: str
+
+
+class WithElements(msgspec.Struct, frozen=True):
+    """Anything that may have elements: one, or a list of them."""
+
+    elem: Any = msgspec.field(default_factory=list)
 
 
 class Document(msgspec.Struct, frozen=True):

@@ -105,7 +105,7 @@ def _all_gone(indexes: Collection[int]) -> Callable[[int, bytes], bool]:
 
     def noticed(kind: int, payload: bytes) -> bool:
         if kind == link.RTM_DELLINK:
-            family, _type, index, _flags, _mask = _IFINFO.unpack_from(payload)
+            family, _type, index, _flags, _mask = wire.fixed(_IFINFO, payload)
             if family == _AF_UNSPEC:  # AF_BRIDGE: it left its bridge
                 left.discard(index)
         return not left

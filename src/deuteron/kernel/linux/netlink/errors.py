@@ -26,7 +26,7 @@ class MalformedError(KernelError, ValueError):
 
     def __init__(self, what: str) -> None:
         mend = "look again, and where it stays so, report it with the version of this kernel"
-        super().__init__("netlink-malformed", f"{what}; {mend}", numbers.EBADMSG)
+        super().__init__(code="netlink-malformed", message=f"{what}; {mend}", errno=numbers.EBADMSG)
 
 
 def code_of(errno: int) -> str:

@@ -57,7 +57,6 @@ _SEQUENCE: Final = Struct("=I")
 _FLAGS: Final = Struct("=H")
 _KIND: Final = Struct("=H")
 _TIMEVAL: Final = Struct("@ll")
-_S32: Final = Struct("=i")
 
 
 class Ack(msgspec.Struct, frozen=True, gc=False):
@@ -417,7 +416,7 @@ def _enlarge(made: socket.socket, force: int, plain: int, size: int) -> None:
 
 def _parse_ack(flags: int, payload: bytes) -> Ack:
     """An ``nlmsgerr``: errno, the refused message's header, then what the kernel says about it."""
-    errno_ = -_first_s32(payload)
+    errno_ = wire.errno_of(payload)
     if not errno_ or not flags & wire.NLM_F_ACK_TLVS:
         return Ack(errno_) if errno_ else _OK
     request = wire.HEADER_SIZE
@@ -428,13 +427,8 @@ def _parse_ack(flags: int, payload: bytes) -> Ack:
 
 def _parse_done(payload: bytes) -> Ack:
     """The end of a dump: errno, then what the kernel says about it."""
-    errno_ = -_first_s32(payload) if payload else 0
+    errno_ = wire.errno_of(payload) if payload else 0
     return Ack(errno_, _said(payload, 4)) if errno_ else _OK
-
-
-def _first_s32(payload: bytes) -> int:
-    number: int = wire.fixed(_S32, payload)[0]
-    return number
 
 
 def _said(payload: bytes, offset: int) -> str:

@@ -43,6 +43,9 @@ HEADER: Final = Struct("=IHHII")
 HEADER_SIZE: Final = HEADER.size
 
 _ATTRIBUTE: Final = Struct("=HH")
+_S32: Final = Struct("=i")
+#: linux/err.h, MAX_ERRNO.
+_MAX_ERRNO: Final = 4095
 _U8: Final = Struct("=HHB3x")
 _U32: Final = Struct("=HHI")
 _PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
@@ -160,6 +163,18 @@ def fixed(layout: Struct, payload: bytes) -> tuple[int, ...]:
     if len(payload) < layout.size:
         raise MalformedError("a netlink message ends within its fixed structure")
     return layout.unpack_from(payload)
+
+
+def errno_of(payload: bytes) -> int:
+    """The error number that an answer begins with (``nlmsgerr``), positive; 0 for done.
+
+    Raises:
+        MalformedError: there is none, or it is no error's.
+    """
+    (number,) = fixed(_S32, payload)
+    if not -_MAX_ERRNO <= number <= 0:
+        raise MalformedError("a netlink answer has a number that is no error's")
+    return -number
 
 
 def walk(data: bytes, offset: int = 0) -> Iterator[tuple[int, bytes]]:
