@@ -60,6 +60,7 @@ def change(
     rulesets: Callable[[], Iterable[Ruleset]] = tuple,
     planned: Callable[[], Prepared] | None = None,
     whole: bool = True,
+    confirm: bool = True,
 ) -> Changed:
     """Bring the host to ``target``.
 
@@ -73,6 +74,7 @@ def change(
         rulesets: what the last look has found, to be kept for the next process.
         planned: looks and plans, where that is to be other than for the whole host.
         whole: the plan is for the whole host.
+        confirm: read back what was done; who does not, hears of it and looks later (a watch).
 
     Raises:
         HostError: the state directory refuses: before the first write to the kernel, or, as
@@ -90,7 +92,7 @@ def change(
         state.begin(target, prepared.plan.units, keep=recovered.unwhole)
         begun()
         result = apply_plan(kernel, prepared, reporter(prepared), others=others)
-        mismatches = read_back(kernel, prepared.wanted, prepared.plan, result)
+        mismatches = read_back(kernel, prepared.wanted, prepared.plan, result) if confirm else ()
         state.finish(
             target,
             result,

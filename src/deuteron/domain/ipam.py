@@ -1,0 +1,121 @@
+"""Which addresses of a subnet may be given out: pure arithmetic on ranges of numbers.
+
+A range is closed, ``first`` and ``last`` both belong to it.  Nothing here costs more than the number of
+ranges, so a /8 is no dearer than a /28.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address, IPv6Address, ip_network
+from typing import Final, NamedTuple
+
+#: Bytes of a number in the store: one width for both families, so that keys sort as addresses do.
+KEY_BYTES: Final = 16
+_IPV4: Final = 4
+#: Addresses of a link of two ends, which has none to spare.
+_LINK: Final = 2
+
+
+class Range(NamedTuple):
+    """The numbers from ``first`` to ``last``."""
+
+    first: int
+    last: int
+
+    @property
+    def size(self) -> int:
+        """How many numbers."""
+        return self.last - self.first + 1
+
+
+def key(number: int) -> bytes:
+    """A number as the store sorts it."""
+    return number.to_bytes(KEY_BYTES, "big")
+
+
+def number(stored: bytes) -> int:
+    """The number of a key."""
+    return int.from_bytes(stored, "big")
+
+
+def text(value: int, ip_version: int) -> str:
+    """An address as people write it (RFC 5952 for IPv6)."""
+    return str(IPv4Address(value) if ip_version == _IPV4 else IPv6Address(value))
+
+
+def hosts(cidr: str) -> Range:
+    """The addresses that hosts may have.
+
+    Neutron's rule: all but the network's and the broadcast address; all of a /31 and of a /32 (RFC
+    3021); of IPv6 all but the first, which is the routers' anycast address (RFC 4291, 2.6.1), and all
+    of a /127 and of a /128 (RFC 6164).
+    """
+    network = ip_network(cidr)
+    first, last = int(network.network_address), int(network.broadcast_address)
+    if network.num_addresses <= _LINK:
+        return Range(first, last)
+    return Range(first + 1, last - 1 if network.version == _IPV4 else last)
+
+
+def default_pools(cidr: str, gateway: int | None) -> tuple[Range, ...]:
+    """What is given out when nobody says: all hosts but the gateway."""
+    return tuple(without((hosts(cidr),), () if gateway is None else (Range(gateway, gateway),)))
+
+
+def without(ranges: Iterable[Range], taken: Iterable[Range]) -> Iterator[Range]:
+    """``ranges`` less ``taken``, in ascending order.
+
+    Args:
+        ranges: they do not overlap each other.
+        taken: in ascending order; they may overlap, and lie outside.
+    """
+    holes = iter(taken)
+    hole = next(holes, None)
+    for whole in sorted(ranges):
+        first = whole.first
+        while hole is not None and hole.first <= whole.last:
+            if hole.first > first:
+                yield Range(first, hole.first - 1)
+            first = max(first, hole.last + 1)
+            if hole.last >= whole.last:
+                break
+            hole = next(holes, None)
+        if first <= whole.last:
+            yield Range(first, whole.last)
+
+
+def split(whole: Range, taken: int) -> tuple[Range, ...]:
+    """What is left of a range when one of its numbers is given out."""
+    return tuple(
+        part
+        for part in (Range(whole.first, taken - 1), Range(taken + 1, whole.last))
+        if part.first <= part.last
+    )
+
+
+def next_prefix(prefixes: Iterable[str], used: Iterable[str], length: int) -> str | None:
+    """The lowest free prefix of a length in a subnet pool.
+
+    Args:
+        prefixes: the pool's, of one family.
+        used: prefixes that are given out already, of the same family.
+        length: of the prefix wanted, in bits.
+
+    Returns:
+        A CIDR, or ``None`` when nothing of that size is free.
+    """
+    pools = [ip_network(prefix) for prefix in prefixes]
+    taken = sorted(_range(cidr) for cidr in used)
+    for pool in sorted(pools, key=lambda one: int(one.network_address)):
+        size = 1 << (pool.max_prefixlen - length)
+        for free in without((_range(str(pool)),), taken):
+            first = -(-free.first // size) * size
+            if first + size - 1 <= free.last:
+                return f"{text(first, pool.version)}/{length}"
+    return None
+
+
+def _range(cidr: str) -> Range:
+    network = ip_network(cidr)
+    return Range(int(network.network_address), int(network.broadcast_address))

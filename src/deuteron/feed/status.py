@@ -1,0 +1,80 @@
+"""What the hosts have done: kept by revision, and written as the ``status`` that the API shows.
+
+A status is written where it differs and nowhere else: a write is a new revision, which the agent is
+told of, and it answers for what it then changes, which is nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from deuteron.feed.wire import Item, Status
+from deuteron.resources import RESOURCES
+from deuteron.store.store import Unit
+
+#: The kinds of units whose state is a resource's status.
+_COLLECTIONS: Final = {"router": "routers", "port": "ports", "floatingip": "floatingips"}
+
+
+class Outcomes:
+    """By host, how far it has come and what is not as wanted; lives as long as the process."""
+
+    def __init__(self) -> None:
+        self._revisions: defaultdict[str, int] = defaultdict(int)
+        self._failed: defaultdict[str, dict[str, Item]] = defaultdict(dict)
+        self._waiting: defaultdict[str, set[asyncio.Future[None]]] = defaultdict(set)
+
+    def take(self, host: str, status: Status) -> tuple[Item, ...]:
+        """Take over what a host tells; what of it resources show."""
+        failed = self._failed[host]
+        for one in status.items:
+            failed.pop(one.unit, None)
+            if one.state == "failed":
+                failed[one.unit] = one
+        if status.whole:
+            self._revisions[host] = max(self._revisions[host], status.revision)
+            self._wake(host)
+        return tuple(one for one in status.items if one.unit.partition("/")[0] in _COLLECTIONS)
+
+    def _wake(self, host: str) -> None:
+        for waiter in self._waiting.pop(host, ()):
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def failed(self, host: str) -> tuple[Item, ...]:
+        """The units of a host that are not as wanted, by name."""
+        return tuple(one for _, one in sorted(self._failed[host].items()))
+
+    async def reached(self, host: str, revision: int, seconds: float) -> int:
+        """Wait until a host has come to a revision, at most so many seconds; where it is then."""
+        clock = asyncio.get_running_loop()
+        end = clock.time() + seconds
+        while self._revisions[host] < revision and (left := end - clock.time()) > 0:
+            waiter: asyncio.Future[None] = clock.create_future()
+            self._waiting[host].add(waiter)
+            await asyncio.wait({waiter}, timeout=left)
+            self._waiting[host].discard(waiter)
+        return self._revisions[host]
+
+    @staticmethod
+    def write(unit: Unit, items: Iterable[Item]) -> None:
+        """Show the state of units as the status of their resources."""
+        for one in items:
+            kind, _, ident = one.unit.partition("/")
+            resource = RESOURCES[_COLLECTIONS[kind]]
+            value = unit.get(resource, ident)
+            wanted = _status(kind, one.state)
+            if value is not None and value.status != wanted:
+                unit.update(resource, msgspec.structs.replace(value, status=wanted))
+
+
+def _status(kind: str, state: str) -> str:
+    if state == "failed":
+        return "ERROR"
+    # A router that is administratively down has no unit, and Neutron calls it ACTIVE all the same.
+    return "ACTIVE" if state == "done" or kind == "router" else "DOWN"

@@ -1,0 +1,1 @@
+"""Who asks, and what they may: callers from tokens, and the rules of oslo.policy's files."""

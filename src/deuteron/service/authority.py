@@ -1,0 +1,90 @@
+"""Who may: the questions that the generic road puts to the policy, and how it answers a "no".
+
+As Neutron asks them: the action itself, then one question per attribute that the declaration marks
+``enforce`` and that is given, then one per key inside it (``create_port:fixed_ips:ip_address``).  On PUT an
+attribute counts as given when it is there, whatever its value (OSSA-2014-031); on POST when it differs
+from its default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from deuteron.identity.caller import Caller
+from deuteron.identity.policy import Policy, Target
+from deuteron.resources import refusal
+from deuteron.resources.attribute import NO_DEFAULT
+from deuteron.resources.resource import Resource
+from deuteron.service.around import Around
+from deuteron.store.store import Unit
+
+
+def rule(verb: str, resource: Resource) -> str:
+    """The policy's name of a verb on a resource: ``get_network``, ``create_floatingip_port_forwarding``."""
+    return f"{verb}_{resource.parent}_{resource.name}" if resource.parent else f"{verb}_{resource.name}"
+
+
+class Authority:
+    """What one caller may do in one unit of work."""
+
+    def __init__(self, unit: Unit, policy: Policy, caller: Caller) -> None:
+        self.around = Around(unit)
+        self.policy = policy
+        self.caller = caller
+
+    def may(self, action: str, attributes: Mapping[str, Any]) -> bool:
+        """Whether one rule says yes."""
+        return self.policy.may(self.caller, action, self.around.target(attributes))
+
+    def create(self, resource: Resource, given: Mapping[str, Any]) -> None:
+        """403 unless this may be created."""
+        known = {name: one.default for name, one in resource.attributes.items()}
+        defaults = {name: one for name, one in known.items() if one is not NO_DEFAULT}
+        told = {
+            name: value for name, value in given.items() if name not in defaults or value != defaults[name]
+        }
+        target = self.around.target({**defaults, **given})
+        self._enforce(rule("create", resource), target, enforced(resource, told))
+
+    def change(
+        self, action: str, resource: Resource, attributes: Mapping[str, Any], given: Mapping[str, Any]
+    ) -> None:
+        """403 unless this may be done to what the caller sees; 404 where it may not even see it.
+
+        The rules are asked about what stands now with what is given laid over it, as Neutron does.
+        """
+        target = self.around.target({**attributes, **given})
+        try:
+            self._enforce(action, target, enforced(resource, given))
+        except refusal.PolicyNotAuthorized:
+            if not self.may(rule("get", resource), attributes):
+                raise refusal.HTTPNotFound from None
+            raise
+
+    def _enforce(self, action: str, target: Target, given: Mapping[str, object]) -> None:
+        """The action and every attribute; one without a rule asks for ``default``, as oslo.policy does."""
+        ruled = {name: value for name, value in given.items() if self.policy.has(f"{action}:{name}")}
+        self.policy.enforce(self.caller, action, target, ruled)
+        if len(ruled) < len(given):
+            self.policy.enforce(self.caller, "default", target)
+
+
+def enforced(resource: Resource, given: Mapping[str, Any]) -> dict[str, object]:
+    """What of a body asks for rules of its own, in the declaration's order, inner values as mappings."""
+    return {
+        name: _plain(given[name])
+        for name, one in resource.attributes.items()
+        if one.enforce and name in given
+    }
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    if isinstance(value, msgspec.Struct):
+        told = {name: getattr(value, name) for name in value.__struct_fields__}
+        return {name: one for name, one in told.items() if one != "" and one is not msgspec.UNSET}
+    return value

@@ -1,0 +1,155 @@
+"""The prefix that a subnet takes from a subnet pool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any, Final
+
+from deuteron.domain.ipam import next_prefix
+from deuteron.identity.caller import Caller
+from deuteron.resources import RESOURCES, refusal
+from deuteron.resources.network import Network
+from deuteron.resources.subnet import Subnet
+from deuteron.resources.subnetpool import SubnetPool
+from deuteron.store.store import Unit
+
+Prefix = IPv4Network | IPv6Network
+
+_DELEGATION: Final = "prefix_delegation"
+#: Bits of the unit in which a pool's quota is counted: an address, or a /64.
+_UNIT: Final = {4: 32, 6: 64}
+
+
+class NetworkSubnetPoolAffinityError(refusal.BadRequest):
+    """A network's subnets of one family come from one pool."""
+
+    sentence = "Subnets hosted on the same network must be allocated from the same subnet pool."
+
+
+def overlap(one: Prefix, other: Prefix) -> bool:
+    """Whether two prefixes have addresses in common."""
+    return one.version == other.version and one.overlaps(other)
+
+
+def within(one: Prefix, other: Prefix) -> bool:
+    """Whether all addresses of one prefix are of the other."""
+    return one.prefixlen >= other.prefixlen and overlap(one, other)
+
+
+def _bad(sentence: str) -> refusal.BadRequest:
+    return refusal.BadRequest(resource="subnets", msg=sentence)
+
+
+def pool_for(unit: Unit, caller: Caller, given: dict[str, Any]) -> SubnetPool | None:
+    """The pool that a new subnet takes its prefix from; ``None`` where it has one of its own.
+
+    Raises:
+        BadRequest: it says neither, or both, or what does not go together.
+        SubnetPoolNotFound: none that the caller may see.
+    """
+    cidr, length = given.get("cidr"), given.get("prefixlen")
+    if cidr and length is not None:
+        raise _bad("cidr and prefixlen must not be supplied together")
+    pool = _named(unit, caller, given)
+    if pool is None:
+        if not cidr:
+            raise _bad("a subnetpool must be specified in the absence of a cidr")
+        return None
+    if not cidr and given.get("allocation_pools"):
+        raise _bad("allocation_pools allowed only for specific subnet requests.")
+    if given["ip_version"] != pool.ip_version:
+        raise _bad(f"Cannot allocate IPv{given['ip_version']} subnet from IPv{pool.ip_version} subnet pool")
+    return pool
+
+
+def _named(unit: Unit, caller: Caller, given: dict[str, Any]) -> SubnetPool | None:
+    pool_id, default = given.get("subnetpool_id"), given.get("use_default_subnetpool", False)
+    if default and pool_id:
+        raise _bad("subnetpool_id and use_default_subnetpool cannot both be specified")
+    if pool_id == _DELEGATION:
+        raise _bad("Prefix Delegation is not available here")
+    if pool_id:
+        found: SubnetPool | None = unit.get(RESOURCES["subnetpools"], pool_id, caller)
+        if found is None:
+            raise refusal.SubnetPoolNotFound(subnetpool_id=pool_id)
+        return found
+    if not default:
+        return None
+    version = given["ip_version"]
+    pools: list[SubnetPool] = unit.find(RESOURCES["subnetpools"], is_default=True, ip_version=version)
+    if not pools:
+        raise _bad(f"No default subnetpool found for IPv{version}")
+    return pools[0]
+
+
+def take(unit: Unit, pool: SubnetPool, given: dict[str, Any]) -> Prefix:
+    """The prefix: the one that is asked for, or the lowest free one of its length.
+
+    Raises:
+        MinPrefixSubnetAllocationError, MaxPrefixSubnetAllocationError: longer or shorter than the pool gives.
+        SubnetPoolQuotaExceeded: the project has its share.
+        SubnetAllocationError: it is not free.
+    """
+    wanted = ip_network(given["cidr"]) if given.get("cidr") else None
+    length = _length(pool, given) if wanted is None else wanted.prefixlen
+    if length > pool.max_prefixlen:
+        raise refusal.MaxPrefixSubnetAllocationError(prefixlen=length, max_prefixlen=pool.max_prefixlen)
+    if length < pool.min_prefixlen:
+        raise refusal.MinPrefixSubnetAllocationError(prefixlen=length, min_prefixlen=pool.min_prefixlen)
+    subnets = unit.find(RESOURCES["subnets"], subnetpool_id=pool.id)
+    _check_quota(pool, [one.cidr for one in subnets if one.project_id == given["project_id"]], length)
+    used = [one.cidr for one in subnets]
+    if wanted is None:
+        found = next_prefix(pool.prefixes, used, length)
+        if found is None:
+            raise refusal.SubnetAllocationError(
+                reason=f"Insufficient prefix space to allocate subnet size /{length}"
+            )
+        return ip_network(found)
+    inside = any(within(wanted, ip_network(one)) for one in pool.prefixes)
+    if not inside or any(overlap(wanted, ip_network(one)) for one in used):
+        raise refusal.SubnetAllocationError(
+            reason="Cannot allocate requested subnet from the available set of prefixes"
+        )
+    return wanted
+
+
+def check_affinity(
+    network: Network, pool: SubnetPool | None, ip_version: int, others: Iterable[Subnet]
+) -> None:
+    """A network's subnets of one family are of one pool, or of pools of one address scope.
+
+    Raises:
+        NetworkAddressScopeAffinityError, NetworkSubnetPoolAffinityError: they would not be.
+    """
+    scope = network.ipv4_address_scope if ip_version == 4 else network.ipv6_address_scope
+    if scope is not None and pool is not None and pool.address_scope_id != scope:
+        raise NetworkAddressScopeAffinityError
+    for one in others:
+        same = one.subnetpool_id == (None if pool is None else pool.id)
+        if not same and not (pool is not None and scope is not None):
+            raise NetworkSubnetPoolAffinityError
+
+
+class NetworkAddressScopeAffinityError(refusal.BadRequest):
+    """A network's subnets of one family are in one address scope."""
+
+    sentence = (
+        "Subnets of the same address family hosted on the same network must all participate "
+        "in the same address scope."
+    )
+
+
+def _length(pool: SubnetPool, given: dict[str, Any]) -> int:
+    asked = given.get("prefixlen")
+    return pool.default_prefixlen if asked is None else int(asked)
+
+
+def _check_quota(pool: SubnetPool, used: list[str], length: int) -> None:
+    if not pool.default_quota:
+        return
+    unit = _UNIT[pool.ip_version]
+    units = sum(2.0 ** (unit - ip_network(one).prefixlen) for one in used)
+    if units + 2.0 ** (unit - length) > pool.default_quota:
+        raise refusal.SubnetPoolQuotaExceeded

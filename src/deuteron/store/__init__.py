@@ -1,0 +1,1 @@
+"""The resources of the API on disk: tables, units of work, queries, addresses."""

@@ -1,0 +1,1 @@
+"""The steps that bring a store's file from each version to the next (Alembic)."""

@@ -1,0 +1,344 @@
+"""One unit of work: what a request reads and changes, whole or not at all.
+
+A unit runs in a thread, within one transaction; what it reads is one moment's state.  Units that
+write run one after the other, so what a unit has looked at stays true until it ends; constraints hold
+all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, delete, insert, select
+
+from deuteron.domain.ipam import Range, text
+from deuteron.resources.refusal import not_found
+from deuteron.resources.resource import Resource
+from deuteron.store import changes as record
+from deuteron.store import derived, ipam, quotas
+from deuteron.store.changes import Change, Kind
+from deuteron.store.children import Child
+from deuteron.store.driver import Connection, ConstraintError, Row, Statement
+from deuteron.store.query import Query, Viewer, project_of
+from deuteron.store.router_ports import attach
+from deuteron.store.select import (
+    count_statement,
+    list_statement,
+    marker_statement,
+    marker_values,
+    planned,
+)
+from deuteron.store.shape import Shape, shape_of
+from deuteron.store.tables import SUBNETS
+
+Values = list[Any]
+_VERSION = Statement(select(SUBNETS.c.ip_version).where(SUBNETS.c.id == bindparam("id")))
+
+
+class Unit:
+    """One unit of work.
+
+    Attributes:
+        now: the time of everything that it writes, as the API shows it.
+    """
+
+    def __init__(self, db: Connection, now: float, revision: int | None = None) -> None:
+        self._db = db
+        self._revision = revision
+        self._changes: list[Change] = []
+        self._read: dict[tuple[str, str], Any] = {}
+        self._bumped: set[tuple[str, str]] = set()
+        self.now = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    @property
+    def revision(self) -> int:
+        """The store's revision: the last one that this unit has written, or sees."""
+        if self._revision is None:
+            self._revision = record.last(self._db)
+        return self._revision
+
+    # -- reading
+
+    def get(self, resource: Resource, id: str, visible_to: Viewer | None = None) -> Any | None:  # noqa: A002
+        """The resource of this id; ``None`` when there is none, or none that ``visible_to`` sees."""
+        if project_of(visible_to) is not None:
+            found: Values = self.list(
+                Query(resource=resource, filters=(("id", (id,)),), visible_to=visible_to)
+            )
+            return found[0] if found else None
+        shape = shape_of(resource)
+        values = self._values(shape, self._db.rows(shape.by_id, {"id": id}), None)
+        return values[0] if values else None
+
+    def find(self, resource: Resource, **equal: Any) -> Values:
+        """Every resource whose attributes (by the struct's names) are these; a list: one of these."""
+        return self.list(Query(resource=resource, filters=_filters(equal)))
+
+    def list(self, query: Query) -> Values:
+        """The resources that a query names, in its order.
+
+        Raises:
+            NotFound: there is no such marker.
+        """
+        plan, values = planned(query)
+        if query.marker:
+            row = self._db.first(marker_statement(plan), {"marker": query.marker})
+            if row is None:
+                raise not_found(query.resource.name, query.marker)
+            values |= marker_values(row)
+        rows = self._db.rows(list_statement(plan), values)
+        if query.reverse:
+            rows.reverse()
+        return self._values(shape_of(query.resource), rows, values["project"])
+
+    def count(self, query: Query) -> int:
+        """How many there are; ``sort``, ``limit`` and ``marker`` do not count."""
+        plan, values = planned(query)
+        row = self._db.first(count_statement(plan._replace(sort=(), limit=False, marker=False)), values)
+        return 0 if row is None else int(row[0])
+
+    def count_of(self, resource: Resource, **equal: Any) -> int:
+        """How many :meth:`find` would find."""
+        return self.count(Query(resource=resource, filters=_filters(equal)))
+
+    def _values(self, shape: Shape, rows: Sequence[Row], project: str | None) -> Values:
+        values = shape.values(rows, shape.load(self._db, [row[0] for row in rows]))
+        values = derived.fill(self._db, shape.table.name, values, project)
+        for value in values:
+            self._read[shape.table.name, value.id] = value
+        return values
+
+    # -- writing
+
+    def insert(self, resource: Resource, value: Any) -> Any:
+        """Keep a new resource.
+
+        Returns:
+            It as it is kept: with the times, where it had none.
+
+        Raises:
+            ConstraintError: something that must be unique is not, or what it refers to is not there.
+        """
+        shape = shape_of(resource)
+        if "updated_at" in shape.columns and not value.created_at:
+            value = msgspec.structs.replace(value, created_at=self.now, updated_at=self.now)
+        self._db.run(shape.insert, shape.row(value))
+        for child in shape.children:
+            self._write(shape, child, value, ())
+        if resource.collection == "ports":
+            attach(self._db, value)
+        self._note(resource, value, "create")
+        self._bumped.add((resource.collection, value.id))
+        return value
+
+    def update(self, resource: Resource, value: Any) -> Any:
+        """Keep a resource as it is now; its revision is one more (once in a unit), its time of change is now.
+
+        Returns:
+            It as it is kept.
+
+        Raises:
+            NotFound: it is gone.
+            ConstraintError: see ``insert``.
+        """
+        shape = shape_of(resource)
+        before = self._known(resource, value.id)
+        bump = 0 if (resource.collection, value.id) in self._bumped else 1
+        if "updated_at" in shape.columns:
+            number = before.revision_number + bump
+            value = msgspec.structs.replace(
+                value, updated_at=self.now, revision_number=number, created_at=before.created_at
+            )
+        if not self._db.run(shape.update, {**shape.row(value), "bump": bump}):
+            raise not_found(resource.name, value.id)
+        for child in shape.children:
+            self._write(shape, child, value, getattr(before, shape.fields[child.attribute]))
+        if resource.collection == "ports" and _role(before) != _role(value):
+            attach(self._db, value)
+        self._bumped.add((resource.collection, value.id))
+        self._note(resource, value, "update", before)
+        return value
+
+    def touch(self, resource: Resource, id: str) -> None:  # noqa: A002  the API's word
+        """A part of it changed: its revision is one more (once in a unit), its time of change is now."""
+        if (resource.collection, id) in self._bumped:
+            return
+        self._db.run(shape_of(resource).bump, {"id": id, "now": self.now})
+        self._bumped.add((resource.collection, id))
+        self._read.pop((resource.collection, id), None)
+
+    def delete(self, resource: Resource, id: str) -> None:  # noqa: A002  the API's word
+        """Forget a resource and what is its own: its addresses are free again, its tags gone.
+
+        Raises:
+            NotFound: it is gone already.
+            ConstraintError: others refer to it.
+        """
+        shape = shape_of(resource)
+        value = self._known(resource, id)
+        for child in shape.children:
+            if child.table is not None:
+                self._clear(child, value, getattr(value, shape.fields[child.attribute]))
+        if resource.collection == "subnets":
+            ipam.forget(self._db, id)
+        self._db.run(shape.delete, {"id": id})
+        self._read.pop((resource.collection, id), None)
+        self._note(resource, value, "delete", gone=True)
+
+    def _known(self, resource: Resource, id: str) -> Any:  # noqa: A002  the API's word
+        known = self._read.get((resource.collection, id)) or self.get(resource, id)
+        if known is None:
+            raise not_found(resource.name, id)
+        return known
+
+    def _write(self, shape: Shape, child: Child, value: Any, before: tuple[Any, ...]) -> None:
+        """Bring a child's rows from what they were to what they are."""
+        after = getattr(value, shape.fields[child.attribute])
+        if child.table is None or child.to_row is None or after == before:
+            return
+        self._clear(child, value, before)
+        if after:
+            rows = [child.to_row(_mapping(one), value.id, place) for place, one in enumerate(after)]
+            self._db.run_many(_insert_of(child), rows)
+        if child.attribute == "fixed_ips":
+            for one in after:
+                ipam.take(self._db, one.subnet_id, int(ip_address(one.ip_address)))
+        if child.attribute == "allocation_pools":
+            ipam.rebuild(self._db, value.id)
+
+    def _clear(self, child: Child, value: Any, before: tuple[Any, ...]) -> None:
+        if not before:
+            return
+        self._db.run(_delete_of(child), {"id": value.id})
+        if child.attribute == "fixed_ips":
+            for one in before:
+                ipam.give_back_address(self._db, one.subnet_id, int(ip_address(one.ip_address)))
+
+    def _note(
+        self, resource: Resource, value: Any, kind: Kind, before: Any = None, *, gone: bool = False
+    ) -> None:
+        if not gone:
+            self._read[resource.collection, value.id] = value
+        places = [record.hints(resource.collection, value)]
+        if before is not None and (old := record.hints(resource.collection, before)) not in places:
+            places.append(old)
+        for network, router in places:
+            self._revision = self.revision + 1
+            self._changes.append(Change(self._revision, resource.collection, value.id, kind, network, router))
+
+    # -- addresses and numbers
+
+    def allocate(self, subnet_id: str, address: str | None = None) -> str | None:
+        """Take an address of a subnet's pools: the lowest that is free, or this one.
+
+        The port that has it among its ``fixed_ips`` keeps it; until then it is this unit's.
+
+        Returns:
+            The address; ``None``: nothing is free, or this one is not (it is taken, or outside the
+            pools, where a port may have it all the same).
+        """
+        if address is not None:
+            return address if ipam.take(self._db, subnet_id, int(ip_address(address))) else None
+        lowest = ipam.take_lowest(self._db, subnet_id)
+        version = self._db.first(_VERSION, {"id": subnet_id})
+        return None if lowest is None or version is None else text(lowest, version[0])
+
+    def release(self, subnet_id: str, address: str) -> None:
+        """An address that this unit took and no port has is free again."""
+        ipam.give_back_address(self._db, subnet_id, int(ip_address(address)))
+
+    def holder(self, subnet_id: str, address: str) -> str | None:
+        """The port that has an address of a subnet."""
+        return ipam.holder(self._db, subnet_id, int(ip_address(address)))
+
+    def number(self, pool: str, holder: str, first: int, last: int) -> int | None:
+        """The number that ``holder`` has of ``pool``: the lowest free of ``first`` to ``last``, given once.
+
+        ``None``: none is free.  Pools: segment ids, routing tables, the addresses of legs.
+        """
+        return ipam.number_of(self._db, pool, holder, Range(first, last))
+
+    def take_number(self, pool: str, holder: str, number: int, first: int, last: int) -> None:
+        """Give ``holder`` this number.
+
+        Raises:
+            ConstraintError: another has it, or ``holder`` has one already.
+        """
+        ipam.take_number(self._db, pool, holder, number, Range(first, last))
+
+    def drop_number(self, pool: str, holder: str) -> None:
+        """Take back the number that ``holder`` has of ``pool``, if it has one."""
+        ipam.drop_number(self._db, pool, holder)
+
+    # -- quotas and changes
+
+    def quotas(self, project_id: str) -> dict[str, int]:
+        """The limits that were set for a project, by the quota's name."""
+        return quotas.of(self._db, project_id)
+
+    def all_quotas(self) -> dict[str, dict[str, int]]:
+        """Every project's limits that were set."""
+        return quotas.all_of(self._db)
+
+    def set_quota(self, project_id: str, name: str, limit: int) -> None:
+        """Set a project's limit; -1: none."""
+        quotas.put(self._db, project_id, name, limit)
+
+    def clear_quotas(self, project_id: str) -> None:
+        """A project has the defaults again."""
+        quotas.clear(self._db, project_id)
+
+    def changes(self, since: int, limit: int = 10_000) -> Sequence[Change] | None:
+        """What changed after a revision, oldest first; ``None``: the record does not go back so far."""
+        return record.since(self._db, since, limit)
+
+    def seal(self) -> int:
+        """Write the record of changes: the last thing of a unit that writes.
+
+        Returns:
+            The revision that it leads to.
+        """
+        record.record(self._db, self._changes)
+        return self.revision
+
+    @property
+    def changed(self) -> tuple[Change, ...]:
+        """What this unit has changed so far."""
+        return tuple(self._changes)
+
+
+_MADE: dict[tuple[str, str], Statement] = {}
+
+
+def _insert_of(child: Child) -> Statement:
+    return _made("insert", child, lambda table: insert(table))
+
+
+def _delete_of(child: Child) -> Statement:
+    return _made("delete", child, lambda table: delete(table).where(table.c[child.owner] == bindparam("id")))
+
+
+def _made(kind: str, child: Child, make: Callable[[Any], Any]) -> Statement:
+    if child.table is None:
+        raise ConstraintError(child.attribute)
+    known = _MADE.get((kind, child.table.name))
+    return known or _MADE.setdefault((kind, child.table.name), Statement(make(child.table)))
+
+
+def _filters(equal: dict[str, Any]) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+    several = (list, tuple, set, frozenset)
+    return tuple(
+        (name, tuple(value) if isinstance(value, several) else (value,)) for name, value in equal.items()
+    )
+
+
+def _mapping(element: Any) -> Any:
+    return msgspec.structs.asdict(element) if isinstance(element, msgspec.Struct) else element
+
+
+def _role(port: Any) -> tuple[str, str, Any]:
+    return port.device_owner, port.device_id, port.fixed_ips

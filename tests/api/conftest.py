@@ -1,0 +1,18 @@
+"""A loopback device for tests over TCP: the sandbox that all tests run in has one that is down."""
+
+from __future__ import annotations
+
+import pytest
+
+from deuteron.kernel.linux.netlink import link
+from deuteron.kernel.linux.netlink.socket import NetlinkSocket
+from tests.support.sandbox import why_not
+
+
+@pytest.fixture(autouse=True, scope="session")
+def loopback() -> None:
+    if why_not():
+        return  # no sandbox: the host's own, which is up
+    with NetlinkSocket() as rt:
+        (ack,) = rt.batch([link.set_link(1, up=True)])
+    assert not ack.errno
