@@ -106,6 +106,13 @@ def test_an_address_that_was_asked_for_is_not_given_to_the_next(store: Store) ->
     assert wrote(store, work) == ["10.0.0.2", None, uid(3, 1), "10.0.0.1", "10.0.0.3"]
 
 
+def test_an_address_that_a_port_brings_along_is_not_given_to_the_next(store: Store) -> None:
+    """As SLAAC's: nobody allocated it, and it lies in the pool."""
+    base(store)
+    wrote(store, lambda unit: unit.insert(PORTS, port(1, "10.0.0.1")))
+    assert wrote(store, lambda unit: unit.allocate(uid(2))) == "10.0.0.2"
+
+
 def test_new_pools_are_given_of_and_what_is_taken_stays_taken(store: Store) -> None:
     base(store, "10.0.0.0/24")
     wrote(store, lambda unit: unit.insert(PORTS, port(1, "10.0.0.100")))

@@ -20,7 +20,7 @@ import msgspec
 from deuteron.api import errors, versions
 from deuteron.api.dispatch import Routes, Target
 from deuteron.api.errors import HTTPMethodNotAllowed
-from deuteron.api.limits import Limits, check_bulk, check_host, check_target, headers_of
+from deuteron.api.limits import Limits, check_bulk, check_host, check_target, has_body, headers_of
 from deuteron.api.query import Asked, Page, asked, fields_of, links, pairs_of
 from deuteron.api.reply import Reply, json_reply
 from deuteron.api.request import Gone, Receive, Request, Scope, Send, base_of, body_of, revision_of
@@ -187,7 +187,7 @@ class Api:
 
 async def _body(request: Request, action: str, resource: Resource, limits: Limits) -> object:
     if request.method not in _BODIED:
-        if request.method == "DELETE" and request.headers.get("content-length", "0") != "0":
+        if request.method == "DELETE" and has_body(request.headers):
             raise HTTPBadRequest(message="Request body is not supported in DELETE.")
         return None
     body = await body_of(request, limits)

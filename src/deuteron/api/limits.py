@@ -126,6 +126,11 @@ def _name(host: str) -> str:
     return host.partition(":")[0].lower()
 
 
+def has_body(headers: Mapping[str, str]) -> bool:
+    """Whether a request says that it has a body."""
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+
+
 def check_body(headers: Mapping[str, str], limits: Limits) -> None:
     """Refuse a body by what its headers say of it, before a byte is read.
 
@@ -136,7 +141,7 @@ def check_body(headers: Mapping[str, str], limits: Limits) -> None:
     length = headers.get("content-length", "0")
     if not length.isdecimal() or int(length[:20]) > limits.body:
         raise HTTPRequestEntityTooLarge(limit=limits.body)
-    if length == "0" and "transfer-encoding" not in headers:
+    if not has_body(headers):
         return
     kind = headers.get("content-type")
     if (kind is not None and not _JSON_TYPE.fullmatch(kind)) or headers.get(

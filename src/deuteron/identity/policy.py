@@ -30,7 +30,7 @@ import msgspec
 from deuteron.errors import DeuteronError, InputError
 from deuteron.files import Purpose
 from deuteron.identity.caller import Caller
-from deuteron.identity.policy_checks import NO, Check, holds, resolve
+from deuteron.identity.policy_checks import NO, Check, Test, made, resolve
 from deuteron.identity.policy_rules import RuleError, parse
 from deuteron.identity.policy_sentence import InvalidScope, sentence, subordinate
 from deuteron.identity.policy_weight import weigh
@@ -89,19 +89,27 @@ class Rules:
 
     Args:
         rules: by name; each reference is to one of them, and none goes in a circle.
+
+    Attributes:
+        attributes: those of an action's resource that have a rule of their own, each with the rule's name.
     """
 
     def __init__(self, rules: Mapping[str, Check]) -> None:
         self.rules = rules
-        self._left: dict[tuple[str, Caller], Check] = {}
+        self._left: dict[tuple[str, Caller], Test] = {}
+        self.attributes: dict[str, list[tuple[str, str]]] = {}
+        for name in rules:
+            action, colon, attribute = name.partition(":")
+            if colon:
+                self.attributes.setdefault(action, []).append((attribute, name))
 
-    def left(self, action: str, caller: Caller) -> Check:
+    def left(self, action: str, caller: Caller) -> Test:
         """What is left to ask of a target, once the caller is known."""
         key = (action, caller)
         found = self._left.get(key)
         if found is None:
             rule = self.rules.get(action)
-            found = NO if rule is None else resolve(rule, self.rules, caller.credentials())
+            found = made(NO if rule is None else resolve(rule, self.rules, caller.credentials()))
             if len(self._left) >= _KEPT:
                 self._left.clear()
             self._left[key] = found
@@ -166,7 +174,7 @@ class Policy:
             return False
         if caller.request_id:  # the same caller the next time
             caller = msgspec.structs.replace(caller, request_id="")
-        return holds(self._rules.left(action, caller), target)
+        return self._rules.left(action, caller)(target)
 
     def enforce(
         self,
@@ -205,11 +213,9 @@ class Policy:
             names: of attributes.
             target: the resource.
         """
-        return frozenset(
-            name
-            for name in names
-            if not self.has(f"{action}:{name}") or self.may(caller, f"{action}:{name}", target)
-        )
+        ruled = self._rules.attributes.get(action, ())
+        hidden = [name for name, rule in ruled if not self.may(caller, rule, target)]
+        return frozenset(names).difference(hidden)
 
     def _asked(self, action: str, given: Mapping[str, object]) -> Iterator[str]:
         yield action
@@ -219,8 +225,10 @@ class Policy:
                 yield f"{action}:{name}:{sub}"
 
     def _look(self) -> None:
+        if not self._files:
+            return
         now = time.monotonic()
-        if not self._files or now - self._looked < self._interval:
+        if now - self._looked < self._interval:
             return
         self._looked = now
         looked = [one.look() for one in self._files]

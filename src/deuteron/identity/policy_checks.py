@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -107,6 +107,9 @@ class Equal(msgspec.Struct, frozen=True):
 
 Check = Always | Not | All | Any_ | Rule | Role | Owner | Field | Credential | Literal | Equal
 
+#: Whether it holds for a target.
+Test = Callable[[Mapping[str, object]], bool]
+
 YES: Final = Always(True)
 NO: Final = Always(False)
 
@@ -144,21 +147,52 @@ def resolve(check: Check, rules: Mapping[str, Check], credentials: Mapping[str, 
 
 def holds(check: Check, target: Mapping[str, object]) -> bool:
     """Whether what :func:`resolve` left holds for a target."""
+    return made(check)(target)
+
+
+def made(check: Check) -> Test:
+    """What :func:`resolve` left, as a function: a list asks it of each of its items."""
     match check:
         case Always(value):
-            return value
+            return lambda _target: value
         case Not(inner):
-            return not holds(inner, target)
+            test = made(inner)
+            return lambda target: not test(target)
         case All(checks):
-            return all(holds(one, target) for one in checks)
+            return _every(tuple(map(made, checks)))
         case Any_(checks):
-            return any(holds(one, target) for one in checks)
+            return _some(tuple(map(made, checks)))
         case Equal(text, values, folded):
-            found = text.of(target)
-            return found is not None and (found.lower() if folded else found) in values
+            return _equal(text, values, folded=folded)
         case Field():
-            return _is(check, _attribute(check, target))
+            return lambda target: _is(check, _attribute(check, target))
     raise TypeError("a check that depends on the caller was not resolved")
+
+
+def _every(tests: tuple[Test, ...]) -> Test:
+    return lambda target: all(test(target) for test in tests)
+
+
+def _some(tests: tuple[Test, ...]) -> Test:
+    def some(target: Mapping[str, object]) -> bool:
+        for test in tests:  # noqa: SIM110 - any() wants a generator, which costs more than most tests
+            if test(target):
+                return True
+        return False
+
+    return some
+
+
+def _equal(text: Text, values: frozenset[str], *, folded: bool) -> Test:
+    if text.words == ("", "") and not folded:  # one attribute, as nearly always
+        key = text.places[0]
+        return lambda target: key in target and str(target[key]) in values
+
+    def equal(target: Mapping[str, object]) -> bool:
+        found = text.of(target)
+        return found is not None and (found.lower() if folded else found) in values
+
+    return equal
 
 
 def _fold(checks: Iterator[Check], made: type[All] | type[Any_], *, ends: bool) -> Check:
