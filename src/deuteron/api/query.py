@@ -8,6 +8,7 @@ nothing, as in Neutron.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
 from types import UnionType
 from typing import Any, Final, Union, get_args, get_origin
@@ -25,6 +26,7 @@ Pairs = tuple[tuple[str, str], ...]
 
 _RESERVED: Final = frozenset({"fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse"})
 _TAG_FILTERS: Final = frozenset({"tags", "tags-any", "not-tags", "not-tags-any"})
+_CHANGED: Final = "changed_since"
 _DIRECTIONS: Final = frozenset({"asc", "desc"})
 _TRUE: Final = frozenset({"true", "t", "yes", "y", "on", "1"})
 _FALSE: Final = frozenset({"false", "f", "no", "n", "off", "0"})
@@ -137,10 +139,19 @@ def _filters(pairs: Pairs, resource: Resource) -> tuple[tuple[str, tuple[Any, ..
 def _filterable(resource: Resource) -> frozenset[str]:
     names = {name for name, one in resource.attributes.items() if one.filter}
     both = {"project_id", "tenant_id"} if "project_id" in names else set()
-    return frozenset(names | both | (_TAG_FILTERS if resource.tags else frozenset()))
+    tags = _TAG_FILTERS if resource.tags else frozenset[str]()
+    times = {_CHANGED} if _timed(resource) else set()
+    return frozenset(names | both | tags | times)
+
+
+def _timed(resource: Resource) -> bool:
+    one = resource.attributes.get("updated_at")
+    return one is not None and one.visible
 
 
 def _converted(resource: Resource, name: str, value: str) -> Any:
+    if name == _CHANGED:
+        return _time(value)
     attribute = resource.attributes.get(name)
     kinds = _kinds(attribute) if attribute is not None else frozenset()
     if bool in kinds:
@@ -158,6 +169,18 @@ def _kinds_of(kind: Any) -> frozenset[type]:
 
 def _kinds(attribute: Attribute) -> frozenset[type]:
     return _kinds_of(attribute.type)
+
+
+def _time(value: str) -> str:
+    """A time as the store keeps it: in UTC, to the second."""
+    try:
+        given = datetime.fromisoformat(value)
+        given = given.astimezone(UTC) if given.tzinfo is not None else given
+    except (ValueError, OverflowError):
+        raise InvalidInput(
+            error_message=f"The input {_CHANGED} must be in the following format: YYYY-MM-DDTHH:MM:SS[Z]"
+        ) from None
+    return given.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _boolean(value: str) -> bool:

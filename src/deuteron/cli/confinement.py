@@ -149,6 +149,14 @@ def _prepare(state_dir: Path) -> None:
     os.environ["SQLITE_TMPDIR"] = str(state_dir)
 
 
+def _has_ended(pid: int) -> bool:
+    """Whether a child has, which is still to be waited for."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
+
+
 @contextmanager
 def _ended_with(broker: Broker) -> Iterator[None]:
     """End the process, as SIGTERM does, when the broker ends; say so."""
@@ -156,8 +164,9 @@ def _ended_with(broker: Broker) -> Iterator[None]:
 
     def child_ended(_number: int, _frame: FrameType | None) -> None:
         nonlocal gone
-        gone = True
-        signal.raise_signal(signal.SIGTERM)
+        if not gone and _has_ended(broker.pid):  # there may be other children, with masters of their own
+            gone = True
+            signal.raise_signal(signal.SIGTERM)
 
     before = signal.signal(signal.SIGCHLD, child_ended)
     try:

@@ -22,13 +22,16 @@ from deuteron.cli.install import install_command, uninstall_command
 from deuteron.cli.keys import keys_command
 from deuteron.cli.plan import plan_command
 from deuteron.cli.policy import policy_command
+from deuteron.cli.port import port_group
 from deuteron.cli.recover import recover_command
 from deuteron.cli.reveal import reveal_command
 from deuteron.cli.review import review_command
+from deuteron.cli.serve import serve_command
 from deuteron.cli.settings import begin
 from deuteron.cli.show import show_command
 from deuteron.cli.status import status_command
 from deuteron.cli.verify import verify_command
+from deuteron.cli.wait import wait_command
 from deuteron.errors import DeuteronError, InputError
 
 
@@ -57,6 +60,11 @@ def cli(context: click.Context, config_file: Path | None) -> None:
       deuteron apply
       deuteron recover [--back]
     \b
+    Serve the OpenStack Networking API, and have this host follow it:
+      deuteron serve --bridge-mapping physnet1:br-ex
+      deuteron port attach PORT --netns NAME
+      deuteron wait
+    \b
     See how the host is, and what is not as it should be; mend it:
       deuteron status
       deuteron doctor [--repair]
@@ -78,6 +86,9 @@ def cli(context: click.Context, config_file: Path | None) -> None:
       audit, review            version, clean, tally, findings, rules
       reveal, keys             version, tokens or keys
       explain                  version, code, meaning, next
+      serve                    version, listen, auth, clouds, cloud, bridges, missing; then records
+      port attach, detach      version, ok, port, revision
+      wait                     version, ok, done, failed
       install, uninstall       version, dry_run, files, commands
     """
     begin(context, config_file)
@@ -102,6 +113,9 @@ for command in (
     explain_command,
     install_command,
     uninstall_command,
+    serve_command,
+    port_group,
+    wait_command,
 ):
     cli.add_command(command)
 

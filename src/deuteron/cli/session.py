@@ -95,6 +95,7 @@ class Session(NamedTuple):
         reporter: Callable[[Prepared], Reporter] = lambda _prepared: Silent(),
         planned: Callable[[], Prepared] | None = None,
         whole: bool = True,
+        confirm: bool = True,
     ) -> Changed:
         """See :func:`deuteron.agent.change.change`.
 
@@ -112,6 +113,7 @@ class Session(NamedTuple):
                 rulesets=self.kernels[0].rulesets,
                 planned=planned,
                 whole=whole,
+                confirm=confirm,
             )
 
         changed = self.records.around(target, reporter, run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final
@@ -48,6 +49,11 @@ def loaded() -> Loaded:
 def settings() -> Config:
     """The configuration of this run."""
     return loaded().config
+
+
+def host_name() -> str:
+    """This host, as in ``binding:host_id``: as configured, or its own name."""
+    return settings().host or socket.gethostname()
 
 
 def state_path(state_dir: Path | None) -> Path:

@@ -35,7 +35,7 @@ acceptable then is reported, and what held before still holds. The state directo
 the confinement and the number of workers are those of the start.
 """
 
-_TITLES: Final = {"": "Keys", "log": "[log]", "confine": "[confine]", "audit": "[audit]"}
+_TITLES: Final = {"": "Keys", "log": "[log]", "api": "[api]", "confine": "[confine]", "audit": "[audit]"}
 
 
 def markdown() -> str:

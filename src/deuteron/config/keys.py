@@ -21,7 +21,9 @@ _OPTIONS: Final = {
     "interval": "--interval",
     "host": "--host",
     "external_bridges": "--external-bridge",
+    "bridge_mappings": "--bridge-mapping",
     "policy": "--policy",
+    "api.listen": "--listen",
     "audit.baseline": "--baseline",
 }
 

@@ -68,6 +68,68 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = None
 
 
+class Api(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The API of `deuteron serve`."""
+
+    listen: Annotated[
+        str,
+        Meta(
+            description="Where it listens: `ADDRESS:PORT`, `[ADDRESS]:PORT` or `unix:PATH`; with port 0 the"
+            " kernel chooses one."
+        ),
+    ] = "127.0.0.1:9696"
+    auth: Annotated[
+        Literal["noauth", "tokens", "keystone"],
+        Meta(
+            description="Who is let in: `noauth` everybody on this host, on a loopback address or a unix"
+            " socket only; `tokens` those of `tokens_file`; `keystone` those that a Keystone knows."
+        ),
+    ] = "noauth"
+    user: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=32,
+            description="Whom the API's process runs as, where root starts it; `nobody` where there is none.",
+        ),
+    ] = "deuteron-api"
+    tokens_file: Annotated[
+        Path | None,
+        Meta(
+            description="Hashes of tokens with user, project and roles; mode 0600, of the API's user.",
+            examples=["/etc/deuteron/tokens.toml"],
+        ),
+    ] = None
+    keystone_url: Annotated[
+        str,
+        Meta(
+            description="Keystone's Identity API, by TLS but on a loopback address.",
+            examples=["https://keystone.example:5000"],
+        ),
+    ] = ""
+    keystone_credentials_file: Annotated[
+        Path | None,
+        Meta(
+            description="Our own credentials at Keystone, to validate tokens; mode 0600, of the API's user.",
+            examples=["/etc/deuteron/keystone.toml"],
+        ),
+    ] = None
+    keystone_ca: Annotated[
+        Path | None,
+        Meta(
+            description="Certificates that are trusted for Keystone in place of the system's, PEM.",
+            examples=["/etc/deuteron/keystone-ca.pem"],
+        ),
+    ] = None
+    policy: Annotated[
+        Path | None,
+        Meta(
+            description="oslo.policy rules, YAML or JSON, in the place of packaged ones.",
+            examples=["/etc/deuteron/api-policy.yaml"],
+        ),
+    ] = None
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All of it; a key that is not written has its default."""
 
@@ -109,6 +171,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             examples=["br-ex"],
         ),
     ] = ()
+    bridge_mappings: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="For `deuteron serve`: this host's bridge of each physical network, each"
+            " `PHYSICAL_NETWORK:BRIDGE`.",
+            examples=["physnet1:br-ex"],
+        ),
+    ] = ()
     policy: Annotated[
         Path | None,
         Meta(
@@ -117,5 +187,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         ),
     ] = None
     log: Annotated[Log, Meta(description="Logs.")] = Log()
+    api: Annotated[Api, Meta(description="The API.")] = Api()
     confine: Annotated[Confine, Meta(description="Privileges.")] = Confine()
     audit: Annotated[Audit, Meta(description="The audit.")] = Audit()

@@ -76,6 +76,8 @@ def _paths(config: Config, config_file: Path | None, state_dir: Path, run_dir: P
     yield from _file(config_file, Purpose.CONFIG)
     yield from _file(config.policy, Purpose.CONFIG)
     yield from _file(config.audit.baseline, Purpose.CONFIG)
+    yield from _file(config.api.policy, Purpose.CONFIG)
+    yield from _file(config.api.keystone_ca, Purpose.CONFIG)
     yield from _file(config.log.file, Purpose.LOG)
     for directory, files in ((state_dir, STATE_FILES), (run_dir, RUN_FILES)):
         found = tuple(_directory(directory))

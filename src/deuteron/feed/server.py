@@ -101,13 +101,10 @@ class Feed:
         Raises:
             OSError: it cannot be made.
         """
-        path.unlink(missing_ok=True)
-        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        before = os.umask(0o177)
-        try:
-            made.bind(str(path))
-        finally:
-            os.umask(before)
+        await self.listen_on(unix_socket(path))
+
+    async def listen_on(self, made: socket.socket) -> None:
+        """Listen on a bound unix socket, which another process may have made."""
         self._server = await asyncio.start_unix_server(self._accept, sock=made)
 
     async def close(self) -> None:
@@ -184,9 +181,11 @@ class Feed:
         return await self._store.write(lambda unit: _view(unit, guest, message.request))
 
     async def _status(self, guest: Guest, message: Status) -> Done:
-        fresh = self._outcomes.take(guest.host, message)
+        # What resources show is written before whoever waits for this revision is told of it.
+        fresh = self._outcomes.shown(message)
         if fresh:
             await self._store.write(lambda unit: self._outcomes.write(unit, fresh))
+        self._outcomes.take(guest.host, message)
         return Done(request=message.request)
 
     async def _attach(self, guest: Guest, request: int, port: str, profile: Mapping[str, str] | None) -> Done:
@@ -201,6 +200,25 @@ class Feed:
         reached = await self._outcomes.reached(guest.host, wanted, wait)
         failed = self._outcomes.failed(guest.host)[: wire.ITEMS]
         return Settled(request=request, wanted=wanted, revision=reached, failed=failed)
+
+
+def unix_socket(path: Path) -> socket.socket:
+    """A unix socket of mode 0600, bound; one that an earlier process left is replaced.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    path.unlink(missing_ok=True)
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    before = os.umask(0o177)
+    try:
+        made.bind(str(path))
+    except OSError:
+        made.close()
+        raise
+    finally:
+        os.umask(before)
+    return made
 
 
 def _change(unit: Unit, guest: Guest, message: Want) -> Change | None:

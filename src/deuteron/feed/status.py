@@ -29,8 +29,13 @@ class Outcomes:
         self._failed: defaultdict[str, dict[str, Item]] = defaultdict(dict)
         self._waiting: defaultdict[str, set[asyncio.Future[None]]] = defaultdict(set)
 
-    def take(self, host: str, status: Status) -> tuple[Item, ...]:
-        """Take over what a host tells; what of it resources show."""
+    @staticmethod
+    def shown(status: Status) -> tuple[Item, ...]:
+        """What of it resources show."""
+        return tuple(one for one in status.items if one.unit.partition("/")[0] in _COLLECTIONS)
+
+    def take(self, host: str, status: Status) -> None:
+        """Take over what a host tells, and wake who waits for it."""
         failed = self._failed[host]
         for one in status.items:
             failed.pop(one.unit, None)
@@ -39,7 +44,6 @@ class Outcomes:
         if status.whole:
             self._revisions[host] = max(self._revisions[host], status.revision)
             self._wake(host)
-        return tuple(one for one in status.items if one.unit.partition("/")[0] in _COLLECTIONS)
 
     def _wake(self, host: str) -> None:
         for waiter in self._waiting.pop(host, ()):

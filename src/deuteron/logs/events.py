@@ -98,6 +98,7 @@ class Event(StrEnum):
     WATCH_BEGAN = "watch-began"
     WATCH_ENDED = "watch-ended"
     WATCH_BLIND = "watch-blind"
+    SERVE_BEGAN = "serve-began"
     CONFINED = "confined"
     CHANGE_BEGAN = "change-began"
     CHANGE_FINISHED = "change-finished"
@@ -146,6 +147,9 @@ EVENTS: Final[dict[Event, Described]] = {
         "directories interval",
         "for want of inotify watches, changes there are found only at the interval:"
         " raise fs.inotify.max_user_watches",
+    ),
+    Event.SERVE_BEGAN: _described(
+        "info", "namespaces interval", "all that the API has was applied, requests are followed from now on"
     ),
     Event.CONFINED: _described("info", "held missing", "the process has given up what it does not need"),
     Event.CHANGE_BEGAN: _described(

@@ -156,11 +156,11 @@ class _Settling:
         new += [
             obj for key, (_, obj) in self.update.items() if key in self.replaced and isinstance(obj, Link)
         ]
-        taken = {end for link in new for end in ends(link)}
+        taken = {name for link in new for name in _names(link)}
         return {
             key
             for key, obj in self.surplus.items()
-            if isinstance(obj, Link) and key in self.roots and not taken.isdisjoint(ends(obj))
+            if isinstance(obj, Link) and key in self.roots and not taken.isdisjoint(_names(obj))
         }
 
     def _empty_roots(self, first: set[Key]) -> None:
@@ -230,3 +230,11 @@ class _Settling:
         for key, table in tables.items():
             work[unit(key)].make[key] = table
         return work
+
+
+def _names(link: Link) -> frozenset[tuple[str, str]]:
+    """Every name that a link has in a namespace; the kernel keeps alternative ones and names in one table."""
+    found = {*ends(link), (link.netns, link.altname)}
+    if isinstance(link, Veth):
+        found.add((link.peer_netns, link.peer_altname))
+    return frozenset(name for name in found if name[1])

@@ -9,9 +9,8 @@
     |-- NotFound           404
     |-- Conflict           409
     |-- PreconditionFailed 412
-    |-- TooLarge           413
-    |-- TooManyRequests    429
-    |-- NotImplementedYet  501
+    |-- HTTPTooManyRequests 429
+    |-- HTTPNotImplemented 501
     `-- Unavailable        503
 
 A class is named as Neutron's exception, so its name is the ``type`` of the body; its ``sentence`` has
@@ -40,11 +39,8 @@ _CODES: Final = {
         _Code(401, code="refused-401"),
         _Code(403, code="refused-403"),
         _Code(404, code="refused-404"),
-        _Code(405, code="refused-405"),
         _Code(409, code="refused-409"),
         _Code(412, code="refused-412"),
-        _Code(413, code="refused-413"),
-        _Code(415, code="refused-415"),
         _Code(429, code="refused-429"),
         _Code(500, code="refused-500"),
         _Code(501, code="refused-501"),
@@ -140,27 +136,6 @@ class HTTPNotFound(NotFound):
 
 class HTTPConflict(Conflict):
     """A conflict that has no exception of its own."""
-
-
-class HTTPMethodNotAllowed(Refusal):
-    """405: the route has no such verb."""
-
-    status = 405
-    sentence = "The method {method} is not allowed for this resource."
-
-
-class HTTPRequestEntityTooLarge(Refusal):
-    """413: more bytes than any request of this API needs."""
-
-    status = 413
-    sentence = "The body is larger than {limit} bytes."
-
-
-class HTTPUnsupportedMediaType(Refusal):
-    """415: not JSON."""
-
-    status = 415
-    sentence = "Unsupported media type: only application/json is read here."
 
 
 class HTTPTooManyRequests(Refusal):

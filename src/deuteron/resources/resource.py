@@ -221,22 +221,20 @@ def render(resource: Resource, value: Any, fields: frozenset[str] | None = None)
 
     Values inside stay structs and tuples: msgspec writes them as JSON itself.
     """
-    names, get = _shown_attributes(resource, fields)
-    return dict(zip(names, get(value), strict=True))
+    return renderer(resource, fields)(value)
 
 
 @lru_cache(maxsize=1024)  # every client asks for the same few; `fields` are checked names, so no more come
-def _shown_attributes(
-    resource: Resource, fields: frozenset[str] | None
-) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+def renderer(resource: Resource, fields: frozenset[str] | None = None) -> Callable[[Any], dict[str, Any]]:
+    """:func:`render` of many: what makes the attributes of a value."""
     pairs = [(one.name, one.field) for one in resource.attributes.values() if one.visible and one.field]
     if "project_id" in resource.attributes and resource.attributes["project_id"].visible:
         pairs.append(("tenant_id", "project_id"))
     chosen = [(name, field) for name, field in pairs if fields is None or name in fields]
     wanted = tuple(name for name, _ in chosen)
     if not chosen:
-        return (), lambda _: ()
+        return lambda _: {}
+    get = attrgetter(*(field for _, field in chosen))
     if len(chosen) == 1:
-        one = attrgetter(chosen[0][1])
-        return wanted, lambda value: (one(value),)
-    return wanted, attrgetter(*(field for _, field in chosen))
+        return lambda value: {wanted[0]: get(value)}
+    return lambda value: dict(zip(wanted, get(value), strict=True))

@@ -38,15 +38,6 @@ class AllocationOnAutoAddressSubnet(refusal.BadRequest):
     )
 
 
-class IpAddressGenerationFailureNoMatchingSubnet(refusal.Conflict):
-    """The network's subnets serve other kinds of port."""
-
-    sentence = (
-        "No valid service subnet for the given device owner, network {network_id}, "
-        "service type {service_type}."
-    )
-
-
 class Home(msgspec.Struct, frozen=True):
     """The port that addresses are for."""
 
@@ -100,10 +91,12 @@ def candidates(unit: Unit, home: Home) -> list[Subnet]:
     Raises:
         IpAddressGenerationFailureNoMatchingSubnet: there are subnets, and all are for others.
     """
-    subnets: list[Subnet] = unit.find(RESOURCES["subnets"], network_id=home.network_id)
+    subnets: list[Subnet] = unit.peek_all(RESOURCES["subnets"], network_id=home.network_id)
     serving = [one for one in subnets if not one.service_types or home.owner in one.service_types]
     if subnets and not serving:
-        raise IpAddressGenerationFailureNoMatchingSubnet(network_id=home.network_id, service_type=home.owner)
+        raise refusal.IpAddressGenerationFailureNoMatchingSubnet(
+            network_id=home.network_id, service_type=home.owner
+        )
     return sorted(serving, key=_order)
 
 
@@ -166,7 +159,7 @@ def _take(unit: Unit, home: Home, want: Want) -> FixedIp:
         unit.allocate(subnet.id, want.address)
         return FixedIp(subnet.id, want.address)
     for subnet in want.subnets:
-        address = unit.allocate(subnet.id)
+        address = unit.allocate(subnet.id, ip_version=subnet.ip_version)
         if address is not None:
             return FixedIp(subnet.id, address)
     raise refusal.IpAddressGenerationFailure(net_id=home.network_id)
@@ -184,7 +177,7 @@ def _subnet_of(unit: Unit, home: Home, subnets: Sequence[Subnet], fixed: FixedIp
         raise refusal.InvalidIpForNetwork(ip_address=fixed.ip_address)
     found = next((one for one in subnets if one.id == fixed.subnet_id), None)
     if found is None:
-        if unit.get(RESOURCES["subnets"], fixed.subnet_id) is None:
+        if unit.peek(RESOURCES["subnets"], fixed.subnet_id) is None:
             raise refusal.SubnetNotFound(subnet_id=fixed.subnet_id)
         raise refusal.InvalidInput(
             error_message=f"Failed to create port on network {home.network_id}, because fixed_ips included "

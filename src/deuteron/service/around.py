@@ -6,12 +6,24 @@ Each is looked up once in a unit of work, those of a list all at once, and only 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from deuteron.identity.policy import Target
 from deuteron.resources import RESOURCES
 from deuteron.service.sharing import SHARED, targets
 from deuteron.store.store import Unit
+
+#: The attributes of a target that each key around it depends on, beside one of that very name.
+BASES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "network:project_id": ("network:project_id", "network_id"),
+        "network:shared": ("network:shared", "network_id", "project_id"),
+        "router:external": ("router:external", "network_id"),
+        "ext_parent:project_id": ("ext_parent:project_id", "floatingip_id"),
+        "tenant_id": ("tenant_id", "project_id"),
+    }
+)
 
 
 class Around:
@@ -27,7 +39,8 @@ class Around:
         if not wanted:
             return
         self._known.update(dict.fromkeys((collection, one) for one in wanted))
-        for value in self._unit.find(RESOURCES[collection], id=wanted):
+        one = wanted[0] if len(wanted) == 1 else wanted
+        for value in self._unit.peek_all(RESOURCES[collection], id=one):
             self._known[collection, value.id] = value
 
     def of(self, collection: str, id: object) -> Any:  # noqa: A002  the API's name

@@ -8,13 +8,13 @@ from its default.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
 
 import msgspec
 
 from deuteron.identity.caller import Caller
-from deuteron.identity.policy import Policy, Target
+from deuteron.identity.policy import Policy
 from deuteron.resources import refusal
 from deuteron.resources.attribute import NO_DEFAULT
 from deuteron.resources.resource import Resource
@@ -47,7 +47,7 @@ class Authority:
             name: value for name, value in given.items() if name not in defaults or value != defaults[name]
         }
         target = self.around.target({**defaults, **given})
-        self._enforce(rule("create", resource), target, enforced(resource, told))
+        self.policy.enforce(self.caller, rule("create", resource), target, enforced(resource, told))
 
     def change(
         self, action: str, resource: Resource, attributes: Mapping[str, Any], given: Mapping[str, Any]
@@ -58,18 +58,11 @@ class Authority:
         """
         target = self.around.target({**attributes, **given})
         try:
-            self._enforce(action, target, enforced(resource, given))
-        except refusal.PolicyNotAuthorized:
+            self.policy.enforce(self.caller, action, target, enforced(resource, given))
+        except refusal.Forbidden:  # InvalidScope too: such a token sees nothing, so to it nothing is there
             if not self.may(rule("get", resource), attributes):
                 raise refusal.HTTPNotFound from None
             raise
-
-    def _enforce(self, action: str, target: Target, given: Mapping[str, object]) -> None:
-        """The action and every attribute; one without a rule asks for ``default``, as oslo.policy does."""
-        ruled = {name: value for name, value in given.items() if self.policy.has(f"{action}:{name}")}
-        self.policy.enforce(self.caller, action, target, ruled)
-        if len(ruled) < len(given):
-            self.policy.enforce(self.caller, "default", target)
 
 
 def enforced(resource: Resource, given: Mapping[str, Any]) -> dict[str, object]:
@@ -79,6 +72,28 @@ def enforced(resource: Resource, given: Mapping[str, Any]) -> dict[str, object]:
         for name, one in resource.attributes.items()
         if one.enforce and name in given
     }
+
+
+def questions(verb: str, resource: Resource) -> Iterator[str]:
+    """Every rule that a verb on a resource can ask: the action, its enforced attributes, their inner keys.
+
+    An inner key has a rule where the attribute's type names it; a free mapping has none.
+    """
+    action = rule(verb, resource)
+    yield action
+    for one in resource.attributes.values():
+        if one.enforce and (one.post if verb == "create" else one.put if verb == "update" else False):
+            yield f"{action}:{one.name}"
+            yield from (f"{action}:{one.name}:{key}" for key in _keys(one.type))
+
+
+def _keys(kind: Any) -> Iterator[str]:
+    """The keys of the structs that a type is made of, not of those within them."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield from kind.__struct_fields__
+        return
+    for part in get_args(kind):
+        yield from _keys(part)
 
 
 def _plain(value: object) -> object:

@@ -7,7 +7,7 @@ asking again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 from deuteron.resources.resource import Resource
@@ -58,40 +58,60 @@ class _Noted(Mapping[str, Any]):
         return len(self._target)
 
 
+def _of_mapping(keys: Sequence[str]) -> Callable[[Any], Hashable]:
+    """What reads the keys of a mapping."""
+    return lambda target: tuple(target.get(key, _MISSING) for key in keys)
+
+
+def _nothing(_: Any) -> Hashable:
+    return ()
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
 class Decisions:
     """What a rule says, remembered by what it looked at.
 
     Args:
         ask: the rule, of a target.
+        target: makes the target of a value; without it the value is the target.
+        read: of keys that the rule has looked at makes what reads all that they depend on from a value, at
+            once; so that a value that is like another costs one reading and one look-up, and no target.
     """
 
-    def __init__(self, ask: Callable[[Mapping[str, Any]], Any]) -> None:
+    def __init__(
+        self,
+        ask: Callable[[Mapping[str, Any]], Any],
+        target: Callable[[Any], Mapping[str, Any]] = _itself,
+        read: Callable[[Sequence[str]], Callable[[Any], Hashable]] = _of_mapping,
+    ) -> None:
         self._ask = ask
-        self._keys: tuple[str, ...] = ()
-        self._known: dict[tuple[Any, ...], Any] = {}
+        self._target = target
+        self._read = read
+        self._keys: frozenset[str] = frozenset()
+        self._alike: Callable[[Any], Hashable] = _nothing
+        self._known: dict[Hashable, Any] = {}
 
-    def of(self, target: Mapping[str, Any]) -> Any:
-        """What it says of this target."""
-        alike = self._alike(target)
-        if alike in self._known:
-            return self._known[alike]
+    def of(self, value: Any) -> Any:
+        """What it says of this one."""
+        try:
+            return self._known[self._alike(value)]
+        except KeyError:
+            return self._asked(value)
+        except TypeError:  # what cannot be hashed is different from all else
+            return self._ask(self._target(value))
+
+    def _asked(self, value: Any) -> Any:
         read = set(self._keys)
-        answer = self._ask(_Noted(target, read))
+        answer = self._ask(_Noted(self._target(value), read))
         if len(read) > len(self._keys):
-            self._keys = tuple(sorted(read))
+            self._keys = frozenset(read)
+            self._alike = self._read(sorted(read))
             self._known.clear()
-            alike = self._alike(target)
-        self._known[alike] = answer
+        try:
+            self._known[self._alike(value)] = answer
+        except TypeError:
+            return answer
         return answer
-
-    def _alike(self, target: Mapping[str, Any]) -> tuple[Any, ...]:
-        return tuple(_plain(target.get(key, _MISSING)) for key in self._keys)
-
-
-def _plain(value: Any) -> Any:
-    """Something that can be compared and hashed; what cannot is taken for different from all else."""
-    try:
-        hash(value)
-    except TypeError:
-        return object()
-    return value

@@ -24,6 +24,7 @@ from deuteron.resources.router import Router
 from deuteron.resources.subnet import Subnet
 from deuteron.service import router_ports as ports_of
 from deuteron.service.router_rules import is_ipv4
+from deuteron.service.values import kept
 from deuteron.store.store import Unit
 
 _DHCP = "network:dhcp"
@@ -136,7 +137,7 @@ def router_between(unit: Unit, subnet_id: str, network_id: str, only: str = "") 
         network_id: the external one.
         only: look at this router alone.
     """
-    subnet: Subnet = unit.get(RESOURCES["subnets"], subnet_id)
+    subnet: Subnet = kept(unit, RESOURCES["subnets"], subnet_id)
     owners = list(ports_of.INTERFACES)
     ports: list[Port] = unit.find(RESOURCES["ports"], network_id=subnet.network_id, device_owner=owners)
     here: dict[str, set[str]] = {}
@@ -204,8 +205,8 @@ def serve(unit: Unit, floating: FloatingIp) -> None:
     """See to the host's port on the external network, where a distributed router serves the address there."""
     if floating.port_id is None or floating.router_id is None:
         return
-    router: Router = unit.get(RESOURCES["routers"], floating.router_id)
-    port: Port = unit.get(RESOURCES["ports"], floating.port_id)
+    router: Router = kept(unit, RESOURCES["routers"], floating.router_id)
+    port: Port = kept(unit, RESOURCES["ports"], floating.port_id)
     if router.distributed and port.binding_host_id:
         agent_gateway(unit, floating.floating_network_id, port.binding_host_id)
 

@@ -14,12 +14,6 @@ _IPV6_LEAST: Final = 1280  # RFC 8200 section 5
 _IPV6: Final = 6
 
 
-class NetworkMTUSubnetConflict(refusal.Conflict):
-    """The network's MTU is less than its subnet's family needs."""
-
-    sentence = "MTU of {net_id} is not valid, subnet requires a minimum of {mtu}"
-
-
 def check_mtu(network: Network, ip_version: int) -> None:
     """Refuse a subnet of a family whose least MTU the network does not have.
 
@@ -28,7 +22,7 @@ def check_mtu(network: Network, ip_version: int) -> None:
     """
     least = _IPV6_LEAST if ip_version == _IPV6 else _IPV4_LEAST
     if network.mtu < least:
-        raise NetworkMTUSubnetConflict(net_id=network.id, mtu=least)
+        raise refusal.NetworkMTUSubnetConflict(net_id=network.id, mtu=least)
 
 
 def wanted(asked: int) -> int:

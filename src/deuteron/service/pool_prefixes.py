@@ -21,12 +21,6 @@ _DELEGATION: Final = "prefix_delegation"
 _UNIT: Final = {4: 32, 6: 64}
 
 
-class NetworkSubnetPoolAffinityError(refusal.BadRequest):
-    """A network's subnets of one family come from one pool."""
-
-    sentence = "Subnets hosted on the same network must be allocated from the same subnet pool."
-
-
 def overlap(one: Prefix, other: Prefix) -> bool:
     """Whether two prefixes have addresses in common."""
     return one.version == other.version and one.overlaps(other)
@@ -116,29 +110,27 @@ def take(unit: Unit, pool: SubnetPool, given: dict[str, Any]) -> Prefix:
 
 
 def check_affinity(
-    network: Network, pool: SubnetPool | None, ip_version: int, others: Iterable[Subnet]
+    unit: Unit, network_id: str, pool: SubnetPool | None, ip_version: int, others: Iterable[Subnet]
 ) -> None:
     """A network's subnets of one family are of one pool, or of pools of one address scope.
 
     Raises:
         NetworkAddressScopeAffinityError, NetworkSubnetPoolAffinityError: they would not be.
     """
-    scope = network.ipv4_address_scope if ip_version == 4 else network.ipv6_address_scope
+    scope = None if pool is None else _scope(unit, network_id, ip_version)
     if scope is not None and pool is not None and pool.address_scope_id != scope:
-        raise NetworkAddressScopeAffinityError
+        raise refusal.NetworkAddressScopeAffinityError
     for one in others:
         same = one.subnetpool_id == (None if pool is None else pool.id)
         if not same and not (pool is not None and scope is not None):
-            raise NetworkSubnetPoolAffinityError
+            raise refusal.NetworkSubnetPoolAffinityError
 
 
-class NetworkAddressScopeAffinityError(refusal.BadRequest):
-    """A network's subnets of one family are in one address scope."""
-
-    sentence = (
-        "Subnets of the same address family hosted on the same network must all participate "
-        "in the same address scope."
-    )
+def _scope(unit: Unit, network_id: str, ip_version: int) -> str | None:
+    network: Network | None = unit.get(RESOURCES["networks"], network_id)
+    if network is None:
+        return None
+    return network.ipv4_address_scope if ip_version == 4 else network.ipv6_address_scope
 
 
 def _length(pool: SubnetPool, given: dict[str, Any]) -> int:

@@ -34,7 +34,7 @@ def make(unit: Unit, given: Mapping[str, Any]) -> Port:
     """
     resource = RESOURCES["ports"]
     network_id = given["network_id"]
-    if not unit.count_of(RESOURCES["networks"], id=network_id):
+    if unit.peek(RESOURCES["networks"], network_id) is None:
         raise refusal.NetworkNotFound(net_id=network_id)
     mac = _mac(unit, network_id, given.get("mac_address"))
     home = ipam.Home(network_id, given.get("device_owner", ""), mac)
@@ -108,6 +108,15 @@ def _mac(unit: Unit, network_id: str, asked: str | None) -> str:
         if unit.count_of(RESOURCES["ports"], network_id=network_id, mac_address=asked):
             raise refusal.MacAddressInUse(net_id=network_id, mac=asked)
         return asked
+    return free_mac(unit, network_id)
+
+
+def free_mac(unit: Unit, network_id: str) -> str:
+    """A MAC that no port of the network has.
+
+    Raises:
+        ServiceUnavailable: chance found none.
+    """
     for _ in range(_MAC_TRIES):
         tail = secrets.token_bytes(3)
         made = f"{_BASE_MAC}:{tail.hex(':')}"

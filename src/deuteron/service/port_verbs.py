@@ -14,7 +14,7 @@ from deuteron.resources import RESOURCES, refusal
 from deuteron.resources.port import Port
 from deuteron.service import addresses as ipam
 from deuteron.service import port, router_hooks
-from deuteron.store.query import Query
+from deuteron.service.sharing import visible
 from deuteron.store.store import Unit
 
 _FLOATING: Final = "network:floatingip"
@@ -34,7 +34,7 @@ def create(unit: Unit, caller: Caller, given: dict[str, Any]) -> Port:
         DeviceIDNotOwnedByTenant: it poses as another project's router.
         Refusal: MAC or addresses are not to be had.
     """
-    if not _visible(unit, caller, given["network_id"]):
+    if not visible(unit, caller, given["network_id"]):
         raise refusal.NetworkNotFound(net_id=given["network_id"])
     _refuse_posing(unit, given.get("device_owner", ""), given.get("device_id", ""), given["project_id"])
     if given.get("mac_address") is None:
@@ -46,7 +46,7 @@ def create(unit: Unit, caller: Caller, given: dict[str, Any]) -> Port:
 
 
 def update(unit: Unit, caller: Caller, value: Port, given: dict[str, Any]) -> Port:
-    """The port with what is given.
+    """The port with what is given; a MAC of ``null`` asks for a new one.
 
     Raises:
         DeviceIDNotOwnedByTenant: it would pose as another project's router.
@@ -59,6 +59,8 @@ def update(unit: Unit, caller: Caller, value: Port, given: dict[str, Any]) -> Po
         if value.device_owner in OWNED:
             raise _unsupported("device update", value)
         _refuse_posing(unit, owner, device, value.project_id)
+    if "mac_address" in given and given["mac_address"] is None:
+        given = {**given, "mac_address": port.free_mac(unit, value.network_id)}
     mac = given.get("mac_address")
     if mac and mac != value.mac_address:
         _refuse_mac(value, owner, mac)
@@ -80,11 +82,6 @@ def delete(unit: Unit, caller: Caller, value: Port) -> None:
         raise refusal.ServicePortInUse(port_id=value.id, reason=f"has device owner {value.device_owner}")
     router_hooks.port_deleted(unit, caller, value)
     port.remove(unit, value)
-
-
-def _visible(unit: Unit, caller: Caller, network_id: str) -> bool:
-    query = Query(resource=RESOURCES["networks"], filters=(("id", (network_id,)),), visible_to=caller)
-    return unit.count(query) > 0
 
 
 def _refuse_posing(unit: Unit, owner: str, device_id: str, project_id: str) -> None:

@@ -73,7 +73,7 @@ def remove_router_interface(
 
 def _asked(body: dict[str, Any]) -> tuple[str, str]:
     """``port_id`` and ``subnet_id``; "" for the one that is not given."""
-    if not isinstance(body, dict) or not ("port_id" in body or "subnet_id" in body):
+    if "port_id" not in body and "subnet_id" not in body:
         raise rules.bad("Either subnet_id or port_id must be specified")
     for key in ("port_id", "subnet_id"):
         if key in body and not _is_uuid(body[key]):

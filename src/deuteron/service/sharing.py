@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from deuteron.identity.caller import Caller
 from deuteron.resources import RESOURCES
 from deuteron.service.values import build
+from deuteron.store.query import Query
 from deuteron.store.store import Unit
 
 SHARED: Final = "access_as_shared"
@@ -21,6 +23,15 @@ def policies(unit: Unit, object_id: str, action: str) -> list[Any]:
 def targets(unit: Unit, object_id: str, action: str) -> frozenset[str]:
     """The projects that those policies name, ``*`` for all of them."""
     return frozenset(one.target_tenant for one in policies(unit, object_id, action))
+
+
+def visible(unit: Unit, caller: Caller, network_id: str) -> bool:
+    """Whether there is such a network and the caller sees it: it is theirs, or shared with them."""
+    network = unit.peek(RESOURCES["networks"], network_id)
+    if network is None or caller.is_admin or network.project_id == caller.project_id:
+        return network is not None
+    query = Query(resource=RESOURCES["networks"], filters=(("id", (network_id,)),), visible_to=caller)
+    return unit.count(query) > 0
 
 
 def share(unit: Unit, kind: str, value: Any, action: str, target: str = EVERYONE) -> None:

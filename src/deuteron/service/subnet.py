@@ -15,6 +15,7 @@ from deuteron.resources.values import AllocationPool
 from deuteron.service import addresses, pool_prefixes, subnet_rules
 from deuteron.service.mtu import check_mtu
 from deuteron.service.pool_prefixes import Prefix
+from deuteron.service.sharing import visible
 from deuteron.service.values import build, change, kept
 from deuteron.store.store import Unit
 
@@ -34,17 +35,17 @@ def create(unit: Unit, caller: Caller, given: dict[str, Any]) -> Subnet:
         SubnetAllocationError: its pool has no such prefix left.
         Refusal: see :mod:`deuteron.service.subnet_rules` and :mod:`deuteron.service.pool_prefixes`.
     """
-    network: Network | None = unit.get(RESOURCES["networks"], given["network_id"], caller)
-    if network is None:
+    network: Network | None = unit.peek(RESOURCES["networks"], given["network_id"])
+    if network is None or not visible(unit, caller, network.id):
         raise refusal.NetworkNotFound(net_id=given["network_id"])
     pool = pool_prefixes.pool_for(unit, caller, given)
     subnet_rules.check_given(given, None)
     check_mtu(network, given["ip_version"])
     cidr = given.get("cidr") or ""
     prefix = ip_network(cidr) if pool is None else pool_prefixes.take(unit, pool, given)
-    others = unit.find(RESOURCES["subnets"], network_id=network.id, ip_version=prefix.version)
+    others = unit.peek_all(RESOURCES["subnets"], network_id=network.id, ip_version=prefix.version)
     _check_prefix(network, prefix, others)
-    pool_prefixes.check_affinity(network, pool, given["ip_version"], others)
+    pool_prefixes.check_affinity(unit, network.id, pool, given["ip_version"], others)
     gateway = _gateway(prefix, given)
     pools = _pools(prefix, gateway, given.get("allocation_pools"))
     rest = {

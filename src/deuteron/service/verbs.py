@@ -17,7 +17,7 @@ from deuteron.identity.policy import Policy
 from deuteron.resources import RESOURCES, refusal
 from deuteron.resources.resource import decode_put
 from deuteron.service import bodies, quota, read_verbs, registry
-from deuteron.service.authority import Authority, rule
+from deuteron.service.authority import Authority, questions, rule
 from deuteron.service.call import Answer, Call, Member
 from deuteron.service.seen import parent_of, seen
 from deuteron.service.values import to_dict
@@ -42,9 +42,14 @@ class Verb(msgspec.Struct, frozen=True):
 
 
 class Service:
-    """The API's verbs over one store, under one policy."""
+    """The API's verbs over one store, under one policy.
+
+    Raises:
+        InputError: ``missing-policy-rule``: a verb, or an attribute that it enforces, has no rule to ask.
+    """
 
     def __init__(self, store: Store, policy: Policy) -> None:
+        policy.require(actions())
         self._store = store
         self._policy = policy
 
@@ -57,6 +62,7 @@ class Service:
         verb = VERBS.get((call.resource.collection, call.action))
         if verb is None:
             raise refusal.HTTPNotFound
+        call = msgspec.structs.replace(call, caller=self._policy.known(call.caller))
         work = partial(_run, verb, self._policy, call)
         return await (self._store.write(work) if verb.writes else self._store.read(work))
 
@@ -183,7 +189,7 @@ def _verbs() -> Iterator[tuple[tuple[str, str], Verb]]:
 
 
 def actions() -> Iterator[str]:
-    """Every action that the verbs ask the policy about: at start-up each must have a rule (OSSA-2026-016)."""
+    """Every rule that the verbs ask the policy for: at start-up each must be there (OSSA-2026-016)."""
     named = {"index": "get", "show": "get"}
     for collection, action in VERBS:
         resource = RESOURCES[collection]
@@ -192,7 +198,7 @@ def actions() -> Iterator[str]:
         if "." in action:
             yield from (f"{verb}_{resource.name}:tags" for verb in ("get", "create", "update", "delete"))
         elif action in ("index", "show", "create", "update", "delete"):
-            yield rule(named.get(action, action), resource)
+            yield from questions(named.get(action, action), resource)
         else:
             yield action
 

@@ -44,9 +44,9 @@ class ConstraintError(DeuteronError):
 
     def __init__(self, constraint: str) -> None:
         super().__init__(
-            "store-constraint",
-            f"the store refuses the change by its constraint {constraint}: take a value that is free, "
-            "or remove what refers to this first",
+            code="store-constraint",
+            message=f"the store refuses the change by its constraint {constraint}: take a value that is "
+            "free, or remove what refers to this first",
         )
         self.constraint = constraint
 

@@ -117,6 +117,11 @@ def holder(db: Connection, subnet_id: str, value: int) -> str | None:
     return None if found is None else str(found[0])
 
 
+def begin(db: Connection, pool: str, ranges: Iterable[Range]) -> None:
+    """A pool of which nothing is taken yet."""
+    _add(db, pool, sorted(ranges))
+
+
 def rebuild(db: Connection, subnet_id: str) -> None:
     """Make a subnet's free ranges anew from its pools and its ports' addresses: when the pools change."""
     db.run(_EMPTY, {"pool": subnet_id})

@@ -27,12 +27,18 @@ _DROP: Final = Statement(delete(ROUTER_PORTS).where(ROUTER_PORTS.c.port_id == bi
 _ADD: Final = Statement(insert(ROUTER_PORTS))
 
 
-def attach(db: Connection, port: Any) -> None:
+def attach(db: Connection, port: Any, before: Any = None) -> None:
     """Keep whose port this is now.
+
+    Args:
+        db: the writer's.
+        port: as it is now.
+        before: as it was, ``None`` for a new one.
 
     Raises:
         ConstraintError: there is no such router.
     """
-    db.run(_DROP, {"port_id": port.id})
+    if before is not None and before.device_owner in ROLES:
+        db.run(_DROP, {"port_id": port.id})
     if port.device_owner in ROLES:
         db.run(_ADD, {"port_id": port.id, "router_id": port.device_id, "port_type": port.device_owner})

@@ -52,11 +52,15 @@ class _Task(Generic[T]):
         self.error: BaseException | None = None
 
     def run(self, unit: Unit) -> bool:
-        """Do it; whether it is to be kept."""
+        """Do it; whether it is to be kept.
+
+        Whatever it raises is handed to who asked, as a future of the standard library's executors does: what
+        got past here would end the writer's thread, and everybody after would wait for ever.
+        """
         try:
             self.result = self.work(unit)
             unit.seal()
-        except Exception as error:  # the writer's outermost loop: whoever asked is told
+        except BaseException as error:
             self.error = _told(error)
         return self.error is None
 
@@ -283,6 +287,11 @@ def _wake(waiter: asyncio.Future[None]) -> None:
 
 
 def _told(error: BaseException) -> BaseException:
+    """What who asked is told of an error; a future takes no ``StopIteration`` (PEP 479)."""
+    if isinstance(error, StopIteration):
+        told = RuntimeError("a unit of work raised StopIteration")
+        told.__cause__ = error
+        return told
     if isinstance(error, sqlite3.Error):
         return StoreError(
             "store-failed",

@@ -49,9 +49,12 @@ class Unit:
     def __init__(self, db: Connection, now: float, revision: int | None = None) -> None:
         self._db = db
         self._revision = revision
+        self._writes = revision is not None
         self._changes: list[Change] = []
         self._read: dict[tuple[str, str], Any] = {}
         self._bumped: set[tuple[str, str]] = set()
+        self._peeked: dict[str, dict[object, Values]] = {}
+        self._taken: set[tuple[str, str]] = set()
         self.now = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     @property
@@ -77,6 +80,25 @@ class Unit:
     def find(self, resource: Resource, **equal: Any) -> Values:
         """Every resource whose attributes (by the struct's names) are these; a list: one of these."""
         return self.list(Query(resource=resource, filters=_filters(equal)))
+
+    def peek(self, resource: Resource, id: str) -> Any | None:  # noqa: A002  the API's word
+        """:meth:`get` for a decision: what the resource's own row says, in one statement, once in a unit.
+
+        What other rows say of it (children, tags, ``shared``) is at its default: neither show it nor
+        write it back.
+        """
+        values = self.peek_all(resource, id=id)
+        return values[0] if values else None
+
+    def peek_all(self, resource: Resource, **equal: Any) -> Values:
+        """:meth:`find` as :meth:`peek`: one statement, once until a resource of its kind is written."""
+        query = Query(resource=resource, filters=_filters(equal))
+        known = self._peeked.setdefault(resource.collection, {})
+        if query.filters not in known:
+            plan, values = planned(query)
+            rows = self._db.rows(list_statement(plan), values)
+            known[query.filters] = shape_of(resource).values(rows, {})
+        return known[query.filters]
 
     def list(self, query: Query) -> Values:
         """The resources that a query names, in its order.
@@ -108,8 +130,9 @@ class Unit:
     def _values(self, shape: Shape, rows: Sequence[Row], project: str | None) -> Values:
         values = shape.values(rows, shape.load(self._db, [row[0] for row in rows]))
         values = derived.fill(self._db, shape.table.name, values, project)
-        for value in values:
-            self._read[shape.table.name, value.id] = value
+        if self._writes:  # for what comes to write it
+            for value in values:
+                self._read[shape.table.name, value.id] = value
         return values
 
     # -- writing
@@ -128,7 +151,7 @@ class Unit:
             value = msgspec.structs.replace(value, created_at=self.now, updated_at=self.now)
         self._db.run(shape.insert, shape.row(value))
         for child in shape.children:
-            self._write(shape, child, value, ())
+            self._write(shape, child, value, None)
         if resource.collection == "ports":
             attach(self._db, value)
         self._note(resource, value, "create")
@@ -158,7 +181,7 @@ class Unit:
         for child in shape.children:
             self._write(shape, child, value, getattr(before, shape.fields[child.attribute]))
         if resource.collection == "ports" and _role(before) != _role(value):
-            attach(self._db, value)
+            attach(self._db, value, before)
         self._bumped.add((resource.collection, value.id))
         self._note(resource, value, "update", before)
         return value
@@ -170,6 +193,7 @@ class Unit:
         self._db.run(shape_of(resource).bump, {"id": id, "now": self.now})
         self._bumped.add((resource.collection, id))
         self._read.pop((resource.collection, id), None)
+        self._peeked.pop(resource.collection, None)
 
     def delete(self, resource: Resource, id: str) -> None:  # noqa: A002  the API's word
         """Forget a resource and what is its own: its addresses are free again, its tags gone.
@@ -195,20 +219,24 @@ class Unit:
             raise not_found(resource.name, id)
         return known
 
-    def _write(self, shape: Shape, child: Child, value: Any, before: tuple[Any, ...]) -> None:
-        """Bring a child's rows from what they were to what they are."""
+    def _write(self, shape: Shape, child: Child, value: Any, before: tuple[Any, ...] | None) -> None:
+        """Bring a child's rows from what they were to what they are; ``None``: the owner is new."""
         after = getattr(value, shape.fields[child.attribute])
-        if child.table is None or child.to_row is None or after == before:
+        if child.table is None or child.to_row is None or after == (before or ()):
             return
-        self._clear(child, value, before)
+        self._clear(child, value, before or ())
         if after:
             rows = [child.to_row(_mapping(one), value.id, place) for place, one in enumerate(after)]
             self._db.run_many(_insert_of(child), rows)
         if child.attribute == "fixed_ips":
             for one in after:
-                ipam.take(self._db, one.subnet_id, int(ip_address(one.ip_address)))
+                if (one.subnet_id, one.ip_address) not in self._taken:
+                    ipam.take(self._db, one.subnet_id, int(ip_address(one.ip_address)))
         if child.attribute == "allocation_pools":
-            ipam.rebuild(self._db, value.id)
+            if before is None:
+                ipam.begin(self._db, value.id, [_range(one) for one in after])
+            else:
+                ipam.rebuild(self._db, value.id)
 
     def _clear(self, child: Child, value: Any, before: tuple[Any, ...]) -> None:
         if not before:
@@ -216,11 +244,13 @@ class Unit:
         self._db.run(_delete_of(child), {"id": value.id})
         if child.attribute == "fixed_ips":
             for one in before:
+                self._taken.discard((one.subnet_id, one.ip_address))
                 ipam.give_back_address(self._db, one.subnet_id, int(ip_address(one.ip_address)))
 
     def _note(
         self, resource: Resource, value: Any, kind: Kind, before: Any = None, *, gone: bool = False
     ) -> None:
+        self._peeked.pop(resource.collection, None)
         if not gone:
             self._read[resource.collection, value.id] = value
         places = [record.hints(resource.collection, value)]
@@ -232,23 +262,39 @@ class Unit:
 
     # -- addresses and numbers
 
-    def allocate(self, subnet_id: str, address: str | None = None) -> str | None:
+    def allocate(
+        self, subnet_id: str, address: str | None = None, *, ip_version: int | None = None
+    ) -> str | None:
         """Take an address of a subnet's pools: the lowest that is free, or this one.
 
         The port that has it among its ``fixed_ips`` keeps it; until then it is this unit's.
+
+        Args:
+            subnet_id: whose.
+            address: the one that is wanted.
+            ip_version: the subnet's, from who knows it; else it is looked up.
 
         Returns:
             The address; ``None``: nothing is free, or this one is not (it is taken, or outside the
             pools, where a port may have it all the same).
         """
-        if address is not None:
-            return address if ipam.take(self._db, subnet_id, int(ip_address(address))) else None
-        lowest = ipam.take_lowest(self._db, subnet_id)
-        version = self._db.first(_VERSION, {"id": subnet_id})
-        return None if lowest is None or version is None else text(lowest, version[0])
+        if address is None:
+            lowest = ipam.take_lowest(self._db, subnet_id)
+            if lowest is None:
+                return None
+            address = text(lowest, ip_version or self._version(subnet_id))
+        elif not ipam.take(self._db, subnet_id, int(ip_address(address))):
+            return None
+        self._taken.add((subnet_id, address))
+        return address
+
+    def _version(self, subnet_id: str) -> int:
+        row = self._db.first(_VERSION, {"id": subnet_id})
+        return 4 if row is None else int(row[0])
 
     def release(self, subnet_id: str, address: str) -> None:
         """An address that this unit took and no port has is free again."""
+        self._taken.discard((subnet_id, address))
         ipam.give_back_address(self._db, subnet_id, int(ip_address(address)))
 
     def holder(self, subnet_id: str, address: str) -> str | None:
@@ -338,6 +384,10 @@ def _filters(equal: dict[str, Any]) -> tuple[tuple[str, tuple[Any, ...]], ...]:
 
 def _mapping(element: Any) -> Any:
     return msgspec.structs.asdict(element) if isinstance(element, msgspec.Struct) else element
+
+
+def _range(pool: Any) -> Range:
+    return Range(int(ip_address(pool.start)), int(ip_address(pool.end)))
 
 
 def _role(port: Any) -> tuple[str, str, Any]:

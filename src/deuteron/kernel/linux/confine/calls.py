@@ -129,6 +129,36 @@ def of_the_watch() -> list[Call]:
     return calls
 
 
+#: Sockets that were made by others; those of an event loop that wakes itself.
+_SERVED: Final = """
+    accept4 getpeername getsockname getsockopt listen recvfrom recvmmsg recvmsg sendmmsg sendmsg sendto
+    setsockopt shutdown
+"""
+
+
+def of_the_api(*, connects: bool) -> list[Call]:
+    """For the process that serves the API: files, sockets that it was given, and no kernel interface else.
+
+    Args:
+        connects: it asks a Keystone, by TCP, and name servers where that is.
+    """
+    calls = [Call(name) for name in (_ORDINARY + _FILES + _SERVED).split()]
+    calls += _memory() + _own_signals()
+    calls += [_when("ioctl", (1, _INT, request)) for request in _OF_STREAMS]
+    calls += [_when(name, (at, _NOT_PRIVATE, 0)) for name, at in _MODES]
+    calls += [
+        _when("clone", (0, _CLONE_THREAD | _CLONE_NEW, _CLONE_THREAD)),
+        _when("prctl", (0, _INT, _PR_SET_NAME)),
+        _when("prctl", (0, _INT, _PR_GET_NAME)),
+        _when("socketpair", (0, _INT, socket.AF_UNIX)),
+    ]
+    if connects:
+        calls += [_when("socket", (0, _INT, family)) for family in (socket.AF_INET, socket.AF_INET6)]
+        calls += [Call("connect")]
+    return calls
+
+
+_OF_STREAMS: Final = (_TCGETS, _TIOCGWINSZ, _FIONREAD, _FIONBIO, _FIONCLEX, _FIOCLEX)
 #: NETLINK_ROUTE and NETLINK_NETFILTER, linux/netlink.h.
 _NETLINK: Final = (0, 12)
 #: By the argument that is the mode.

@@ -55,6 +55,13 @@ def keep(kept: Iterable[Capability]) -> None:
     _checked(_LIBC.capset(_HEADER, _DATA.pack(low, low, 0, high, high, 0)))
 
 
+def unbind() -> None:
+    """Empty the bounding set, where that is allowed: what comes after has nothing to get back."""
+    for number in range(_MOST + 1):
+        if not _bound_off(number):
+            break
+
+
 def effective() -> int:
     """The calling thread's effective capabilities, a bit each.
 

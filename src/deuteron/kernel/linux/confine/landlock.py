@@ -61,6 +61,7 @@ _KNOWN: Final = {3: Access.IOCTL_DEV - 1, 5: (1 << 16) - 1}
 #: _SIGNAL, ABI 6.
 _NET_ABI: Final = 4
 _NET: Final = 0b11
+_NET_BIND: Final = 0b01
 _SCOPE_ABI: Final = 6
 _SCOPE: Final = 0b11
 #: TRUNCATE, Linux 6.2: without it a file may be emptied that may not be written.
@@ -98,10 +99,14 @@ def abi() -> int:
     return max(0, int(_LIBC.syscall(_NR_CREATE_RULESET, None, 0, _CREATE_RULESET_VERSION)))
 
 
-def restrict(rules: Iterable[Rule]) -> int:
+def restrict(rules: Iterable[Rule], *, connects: bool = False) -> int:
     """Leave this thread, and those that it starts, nothing but what the rules name; the ABI.
 
     ``no_new_privs`` comes before.  What a rule names and does not exist is left out.
+
+    Args:
+        rules: what of the file system stays.
+        connects: whether it may still connect by TCP; it binds to no port in any case.
 
     Raises:
         OSError: refused; EOPNOTSUPP where there is no Landlock, or one from before :data:`LEAST_ABI`.
@@ -110,7 +115,7 @@ def restrict(rules: Iterable[Rule]) -> int:
     if version < LEAST_ABI:
         raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), "landlock")
     handled = _KNOWN[max(known for known in _KNOWN if known <= version)]
-    network = _NET if version >= _NET_ABI else 0
+    network = (_NET_BIND if connects else _NET) if version >= _NET_ABI else 0
     scope = _SCOPE if version >= _SCOPE_ABI else 0
     attributes = _RULESET.pack(handled, network, scope)
     # An older kernel takes the longer structure, as the rest of it is zero.

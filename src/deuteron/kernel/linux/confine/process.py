@@ -40,6 +40,7 @@ _PR_SET_NO_NEW_PRIVS: Final = 38
 #: Names of the processes, in ``/proc/PID/comm``; at most 15 bytes.
 WATCH_NAME: Final = "deuteron-watch"
 BROKER_NAME: Final = "deuteron-broker"
+API_NAME: Final = "deuteron-api"
 
 #: What libraries read when they are used: nothing in it is secret.
 _COMMON: Final = (
@@ -137,6 +138,38 @@ def confine_broker(mode: Mode) -> Confined:
     )
 
 
+def confine_api(allowed: Allowed, mode: Mode, *, connects: bool) -> Confined:
+    """As :func:`confine`, for the process that serves the API: no capability, no device, no new socket.
+
+    Args:
+        allowed: what of the file system it reads, and where its store is.
+        mode: what to do where a mechanism is missing.
+        connects: whether it asks a Keystone.
+
+    Raises:
+        HostError: ``not-confined``.
+    """
+    harden(API_NAME)
+    return _apply(
+        mode,
+        frozenset(),
+        lambda: landlock.restrict(_places(allowed), connects=connects),
+        lambda: seccomp.allow_only(calls.of_the_api(connects=connects), absent=calls.ABSENT),
+    )
+
+
+def become(uid: int, gid: int) -> None:
+    """Be another user for good, in no group but one, with no capability that could come back.
+
+    Raises:
+        OSError: not allowed.
+    """
+    capabilities.unbind()
+    os.setgroups([])
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+
+
 def harden(name: str) -> None:
     """What needs no privilege and is there everywhere: see the module, down to no_new_privs.
 
@@ -195,13 +228,17 @@ def _tried(what: str, step: Callable[[], int | None], lacking: list[str], mode: 
 
 
 def _rules(allowed: Allowed) -> Iterable[landlock.Rule]:
+    yield from _places(allowed)
+    yield landlock.Rule(_TUN, landlock.DEVICE)
+
+
+def _places(allowed: Allowed) -> Iterable[landlock.Rule]:
     for place in (*map(Path, _COMMON), *_python(), *allowed.read):
         yield landlock.Rule(place, landlock.READ)
     for place in allowed.write:
         yield landlock.Rule(place, landlock.WRITE)
     for descriptor in allowed.descriptors:
         yield landlock.Rule(descriptor, landlock.READ)
-    yield landlock.Rule(_TUN, landlock.DEVICE)
     yield landlock.Rule(Path(os.devnull), landlock.READ | landlock.Access.WRITE_FILE)
 
 
