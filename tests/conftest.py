@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from deuteron.kernel.linux import LinuxKernel
 from tests.support import lock_order
 from tests.support.sandbox import Host, enter_once, private_host, why_no_tun, why_not
+
+# A plain user's path lacks the programs of the administrator, who the tests are in their sandbox.
+os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin:/sbin"
 
 # Here, and not in a hook: a user namespace needs a process of one thread, and xdist's
 # workers, which are started later, inherit it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,7 +19,7 @@ import yaml
 from deuteron.cli.session import committed_view
 from deuteron.compile import compile_host
 from deuteron.errors import HostError
-from deuteron.kernel.linux.libc import mount, umount
+from deuteron.kernel.linux.libc import MS_BIND, mount, umount
 from deuteron.objects import Netns
 from tests.canary import sinks
 from tests.canary.canaries import Canaries, kind_of
@@ -34,6 +35,8 @@ _ANSWERING: Final = frozenset(one.place for one in ANSWERS)
 _NAMING: Final = frozenset(f"deuteron {one.place}" for one in MENDS)
 #: Where programs put files without being asked; in the room they are its own.
 _ELSEWHERE: Final = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))
+#: What a program is run from; it stays where it is, though the checkout be in one of these.
+_NEEDED: Final = frozenset({Path(__file__).parents[2], Path(sys.prefix), Path(sys.base_prefix)})
 
 CONFIG: Final = """
 host = "{host}"
@@ -203,10 +206,27 @@ class Room:
 def own_directories() -> Iterator[None]:
     """Nobody else's temporary files are seen by this thread, and by what it starts."""
     with ExitStack() as stack:
+        stack.callback(os.fchdir, _held(Path.cwd(), stack))
+        needed = {
+            folder: _held(folder, stack)
+            for folder in _NEEDED
+            if any(folder.is_relative_to(place) for place in _ELSEWHERE)
+        }
         for place in _ELSEWHERE:
             mount("tmpfs", place, "tmpfs", 0, "mode=1777")
             stack.callback(umount, place)
+        for folder in sorted(needed):
+            folder.mkdir(parents=True, exist_ok=True)
+            mount(f"/proc/self/fd/{needed[folder]}", folder, "", MS_BIND)
+            stack.callback(umount, folder)
         yield
+
+
+def _held(folder: Path, stack: ExitStack) -> int:
+    """A descriptor of a folder, whatever is mounted over its name."""
+    descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+    stack.callback(os.close, descriptor)
+    return descriptor
 
 
 @contextmanager

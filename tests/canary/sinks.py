@@ -108,11 +108,18 @@ def in_tree(canaries: Canaries, root: Path, without: Path | None = None) -> Iter
         root: the directory.
         without: one in it that is searched by itself.
     """
-    for path in sorted(root.rglob("*")):
+    for path in _below(root):
         if declared(path, root) or (without is not None and path.is_relative_to(without)):
             continue
         yield from in_bytes(canaries, f"{path} (its name)", os.fsencode(path.relative_to(root)))
         yield from in_bytes(canaries, str(path), content_of(path))
+
+
+def _below(root: Path) -> Iterator[Path]:
+    """All that is below a directory, but for what is mounted there."""
+    for top, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if not (Path(top) / name).is_mount())
+        yield from (Path(top) / name for name in sorted([*folders, *files]))
 
 
 def content_of(path: Path) -> bytes:

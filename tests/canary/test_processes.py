@@ -64,8 +64,14 @@ def storm(room: Room, watch: Watching) -> None:
         assert time.monotonic() < deadline, (room, watch.last)
         room.write()
         time.sleep(0.1)
+    watch.send(signal.SIGUSR1)
+    read = watch.count("config-read")
+    room.write()
+    # One that is on its way out does not read it again.
+    while watch.process.poll() is None and watch.count("config-read") == read:
+        assert time.monotonic() < deadline + PATIENCE, (room, watch.last)
+        time.sleep(0.02)
     if watch.process.poll() is None:
-        watch.send(signal.SIGUSR1)
         assert watch.end() == 0, (room, watch.last)
     else:
         assert watch.process.returncode == 1, (room, watch.last)

@@ -129,7 +129,7 @@ def attempts(state: Path) -> Iterator[tuple[str, Attempt]]:
 
 def _files(state: Path) -> Iterator[tuple[str, Attempt]]:
     for secret in ("/etc/shadow", "/etc/passwd", "/root/.ssh", "/proc/cmdline", "/proc/kallsyms", "/dev/mem"):
-        if Path(secret).exists():
+        if os.access(secret, os.F_OK):  # to a plain user it is as if /root were empty
             yield f"read {secret}", opening(secret)
     yield "list /", lambda: list(Path("/").iterdir())
     yield "list /proc", lambda: list(Path("/proc").iterdir())

@@ -98,7 +98,9 @@ def test_a_directory_that_is_swapped_for_a_link_is_not_gone_through(tmp_path: Pa
 
     seen: dict[str, int] = {}
     with meanwhile(swap):
-        for _ in range(TIMES):
+        for attempt in range(20 * TIMES):
+            if attempt >= TIMES and {"good", "unsafe-link"} <= set(seen):
+                break
             try:
                 outcome = read_checked(way / "file", Purpose.SECRET).decode()
             except HostError as refused:

@@ -11,13 +11,14 @@ from typing import Final
 import pytest
 
 from deuteron.errors import HostError
+from tests.support.users import needs_user
 
 #: A user who is neither root nor us, and need not have a name.
 STRANGER: Final = 4242
 
 _MEND: Final = re.compile(r"(?:mend it: |take it away: |away \()(?P<command>[^;()]*)")
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="giving files to another user takes root")
+needs_root = needs_user(STRANGER)
 
 
 def refusal(attempt: Callable[[], object]) -> HostError:

@@ -15,6 +15,7 @@ from deuteron.install.defaults import configuration
 from deuteron.install.lay import packaged
 from tests.cli.command import PROGRAM, Deuteron
 from tests.install.unit import nobody_knows, settings, system_calls, tmpfiles, why_no_systemd
+from tests.support.users import needs_every_user
 
 UNIT: Final = Path("etc/systemd/system/deuteron-watch.service")
 SYSUSERS: Final = Path("etc/sysusers.d/deuteron.conf")
@@ -211,6 +212,7 @@ def test_the_filter_lets_nothing_through_that_takes_over_a_host(tree: Path) -> N
 
 
 @offline
+@needs_every_user
 def test_systemd_makes_the_user_and_the_directories(tree: Path) -> None:
     systemd("systemd-sysusers", f"--root={tree}", "deuteron.conf")
     fields = next(
@@ -226,6 +228,7 @@ def test_systemd_makes_the_user_and_the_directories(tree: Path) -> None:
 
 
 @offline
+@needs_every_user
 def test_nothing_laid_down_is_the_services_to_write_but_its_own_places(tree: Path) -> None:
     """What decides (unit, user, configuration, FILE) is root's: CVE-2013-6433 was such a file."""
     systemd("systemd-sysusers", f"--root={tree}", "deuteron.conf")

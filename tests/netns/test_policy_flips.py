@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -90,6 +91,18 @@ def rounds(per_netns: Iterable[Iterable[T]]) -> Iterator[list[T]]:
         yield [one for one in some if one is not None]
 
 
+def flip(things: Iterable[Sysctl], host: Host) -> None:
+    """Write other values, all within a moment: before the first is mended and read back."""
+    with ExitStack() as stack:
+        files = []
+        for thing in things:
+            with host.inside(thing.netns):
+                files.append((stack.enter_context((SYS / thing.path).open("w")), other(thing.value)))
+        for file, value in files:
+            file.write(value)
+            file.flush()
+
+
 def reads_as_wanted(thing: Sysctl, host: Host) -> bool:
     with host.inside(thing.netns):
         return reads(thing.path, thing.value)
@@ -102,10 +115,8 @@ def test_a_flipped_sysctl_is_back_within_one_look(watching: Watching, host: Host
     flipped: set[str] = set()
     for things in rounds(by_netns.values()):
         looks = len(watching.looks)
-        for thing in things:
-            with host.inside(thing.netns):
-                (SYS / thing.path).write_text(other(thing.value))
-            flipped.add(thing.path.replace(thing.dev, "{dev}") if thing.dev else thing.path)
+        flip(things, host)
+        flipped |= {thing.path.replace(thing.dev, "{dev}") if thing.dev else thing.path for thing in things}
         for thing in things:
             wait_for(partial(reads_as_wanted, thing, host), f"{thing.netns} {thing.path}", watching)
         assert len(watching.looks) - looks <= LOOKS * len(things), things

@@ -351,7 +351,7 @@ def test_what_a_repair_costs_does_not_grow_with_the_number_of_routers(
     print(routers, cost, looks)
     assert cost.messages <= 8
     assert looks <= 4  # that which mends, and those for its echo: how many bursts that comes in is chance
-    assert cost.dumps <= 30 * looks
+    assert cost.dumps <= 30 * (looks + 1)  # the reading back is a look as well
     assert cost.listings <= 4
 
 

@@ -78,7 +78,7 @@ def test_a_failed_unit_comes_with_its_reason() -> None:
     assert (other.value, other.known_as, other.failures) == ("", (), ())
 
 
-def test_ten_thousand_objects_take_less_than_a_second(tmp_path: Path) -> None:
+def test_ten_thousand_objects_take_little_more_than_reading_them(tmp_path: Path) -> None:
     view = many_routers(1250)
     parts = (view.networks, view.subnets, view.ports, view.routers, view.floating_ips)
     count = sum(map(len, parts))
@@ -89,8 +89,12 @@ def test_ten_thousand_objects_take_less_than_a_second(tmp_path: Path) -> None:
     tokens.append(KEYS.keys[0].pseudonyms.of("address", view.ports[-1].fixed_ips[0].ip_address))
     begun = time.process_time()
     with State(tmp_path / "state") as state:
+        assert state.committed() == view
+    reading = time.process_time() - begun
+    begun = time.process_time()
+    with State(tmp_path / "state") as state:
         found = reveal(tokens, things_in_state(state, ("router", "address")), KEYS, state.quarantine())
     spent = time.process_time() - begun
     assert all(one.value for one in found)
-    print(f"{count} objects, {spent:.2f} s of processor time")
-    assert spent < 1.0
+    print(f"{count} objects, {spent:.2f} s of processor time, {reading:.2f} s to read them")
+    assert spent < 8 * reading
