@@ -48,6 +48,15 @@ LEFT_BEHIND = (
         tests=("unit/state/test_journal.py::test_of_what_is_written_together_all_is_there_or_nothing",),
     ),
     Bug(
+        name="a route over several links is thought to outlive one of them",
+        origin="ours: router updates that failed with several things changed at once",
+        what="With a link goes a route that also uses another one; the kernel then refuses to change it.",
+        file="reconcile/settle.py",
+        old=" | self._torn(first, lost)",
+        new="",
+        tests=("contract/test_routes_over_several_links.py::test_there_and_back[fake-a-link-is-replaced]",),
+    ),
+    Bug(
         name="the container is mended and not what was in it",
         origin="LP 1776984",
         what="What the kernel takes away in passing, when something else changes, is not made again.",

@@ -3,6 +3,10 @@
 ``KernelObject.container`` names the direct container.  Three things need the whole
 picture: objects on the inner end of a veth pair belong to the pair, whose key is that
 of its outer end; a pair goes with either namespace; a route goes with its link.
+
+A route over several links is not there any more once any of them is gone: an IPv4 one goes as
+a whole (``fib_sync_down_dev()``), of an IPv6 one the other nexthops stay (``fib6_ifdown()``).
+Where one of its links only goes down it stays.
 """
 
 from __future__ import annotations
@@ -48,16 +52,22 @@ class Containment:
 
     def root(self, obj: KernelObject, deleted: set[Key] | frozenset[Key]) -> Key | None:
         """The nearest container of ``obj`` that is in ``deleted``, or ``None``."""
-        key = self._parent(obj)
+        return next((key for key in self.roots(obj, deleted) if key is not None), None)
+
+    def roots(self, obj: KernelObject, deleted: set[Key] | frozenset[Key]) -> tuple[Key | None, ...]:
+        """The nearest container in ``deleted``, or ``None``, by each link of a route; else one."""
+        return tuple(self._nearest(key, deleted) for key in self._parents(obj))
+
+    def _parents(self, obj: KernelObject) -> tuple[Key | None, ...]:
+        if isinstance(obj, Route) and len(devs := devices(obj)) > 1:
+            return tuple(self._resolve(link_key(*dev)) for dev in devs)
+        return (self._resolve(obj.container),)
+
+    def _nearest(self, key: Key | None, deleted: set[Key] | frozenset[Key]) -> Key | None:
         while key is not None and key not in deleted:
             container = self._have.get(key)
-            key = self._parent(container) if container is not None else self._beyond(key)
+            key = self._resolve(container.container) if container is not None else self._beyond(key)
         return key
-
-    def _parent(self, obj: KernelObject) -> Key | None:
-        if isinstance(obj, Route) and len({hop.dev for hop in obj.nexthops}) > 1:
-            return ("netns", obj.netns)  # survives the loss of one of its links
-        return self._resolve(obj.container)
 
     def _beyond(self, key: Key) -> Key | None:
         """The container of something that is not ours, so not among the observed."""

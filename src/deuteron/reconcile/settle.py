@@ -16,13 +16,14 @@ from deuteron.objects import (
     NftElement,
     NftTable,
     Observed,
+    Route,
     Step,
     Tap,
     Update,
     Veth,
     Wanted,
 )
-from deuteron.reconcile.containment import Containment
+from deuteron.reconcile.containment import Containment, devices
 from deuteron.reconcile.delta import Delta, Link, ends, must_replace
 from deuteron.reconcile.disturbed import disturbed
 from deuteron.reconcile.invariant import namespaces_of
@@ -112,9 +113,9 @@ class _Settling:
         tables = self._tables()
         # Links out of the way of new ones, and what is lost in passing, go first.
         first = self.replaced | self._in_the_way()
-        lost = disturbed(self.delta, self.around, lambda obj: self.around.root(obj, self.roots) is None)
-        self._empty_roots(first)
-        again = {key for key in lost if self.around.root(self.have[key], self.roots) is None}
+        lost = disturbed(self.delta, self.around, self._stays)
+        again = {key for key in lost if self._stays(self.have[key])} | self._torn(first, lost)
+        self._empty_roots(first, again)
         for key in again:
             self._make_again(key)
         return self._work(first | again, again, tables)
@@ -163,11 +164,32 @@ class _Settling:
             if isinstance(obj, Link) and key in self.roots and not taken.isdisjoint(_names(obj))
         }
 
-    def _empty_roots(self, first: set[Key]) -> None:
-        """List what vanishes with each root; make again what is wanted of it."""
+    def _stays(self, obj: KernelObject) -> bool:
+        return self.around.root(obj, self.roots) is None
+
+    def _torn(self, first: set[Key], lost: set[Key]) -> set[Key]:
+        """Routes that lose some of their links, and what is then left of them, by family, the kernel decides.
+
+        So a step of their own deletes them before; those that are wanted are made again.
+        """
+        found: set[Key] = set()
+        for obj in self.around.local:
+            going = [root for root in self.around.roots(obj, self.roots) if root is not None]
+            if len(links := devices(obj)) < 2 or not isinstance(obj, Route) or not going:
+                continue
+            early = any(root in first or self._goes_before(root, obj.key) for root in going)
+            surplus = obj.key in self.delta.surplus
+            if (early and not (surplus and len(going) == len(links))) or obj.key in lost:
+                found.add(obj.key)
+        return found
+
+    def _empty_roots(self, first: set[Key], alone: set[Key]) -> None:
+        """List what vanishes with each root, but what goes alone; make again what is wanted of it."""
         for obj in self.around.local:
             key = obj.key
-            if key in self.roots or (root := self.around.root(obj, self.roots)) is None:
+            if key in alone or key in self.roots:
+                continue
+            if (root := self._first_root(obj, first)) is None:
                 continue
             if key in self.delta.surplus:
                 if self.delta.unit_of(key) == self.delta.unit_of(root):
@@ -178,6 +200,16 @@ class _Settling:
             elif root in first or self._goes_before(root, key):
                 self.contents[root].append(obj)
                 self._make_again(key)
+
+    def _first_root(self, obj: KernelObject, first: set[Key]) -> Key | None:
+        """What takes ``obj`` along: of several containers that go, the one whose step comes first."""
+        roots = self.around.roots(obj, self.roots)
+        found = {key for key in roots if key is not None}
+        if None in roots:
+            return None  # something of it would stay
+        # The ranks' order is reversed for deletions, and of equals the first one is taken.
+        latest = sorted(found, key=lambda key: rank(self.have[key]), reverse=True)
+        return min(latest, key=lambda key: (self.delta.turn(self.delta.unit_of(key)), key not in first))
 
     def _goes_before(self, root: Key, key: Key) -> bool:
         turn, unit = self.delta.turn, self.delta.unit_of

@@ -214,7 +214,7 @@ def remove_link(state: State, netns: str, name: str) -> None:
     link = namespace.links.pop(name, None)
     if link is None:
         return
-    _drop_routes(namespace, name, every=True)
+    _drop_routes(namespace, name, gone=True)
     for other in namespace.links.values():
         if other.master == name:
             other.master = ""
@@ -249,20 +249,24 @@ def set_down(namespace: Namespace, link: Link) -> None:
     if not link.up:
         return
     link.up = False
-    _drop_routes(namespace, link.name, every=False)
+    _drop_routes(namespace, link.name, gone=False)
     if link.sysctls.get("net/ipv6/conf/*/keep_addr_on_down", "0") == "0":
         link.addresses = {text: proto for text, proto in link.addresses.items() if ":" not in text}
     link.neighbours.clear()
     link.proxies.clear()
 
 
-def _drop_routes(namespace: Namespace, dev: str, *, every: bool) -> None:
-    # A multipath route outlives the end of one of its links being down, not being gone.
-    for route, (hops, _) in list(namespace.routes.items()):
-        on_link = [hop.dev == dev for hop in hops]
-        alive = [hop.dev != dev and namespace.links[hop.dev].up for hop in hops]
-        if any(on_link) and (every or not any(alive)):
+def _drop_routes(namespace: Namespace, dev: str, *, gone: bool) -> None:
+    # A multipath route outlives one of its links being down. With a link that is gone an IPv4 one goes
+    # as a whole (fib_sync_down_dev()), of an IPv6 one the other nexthops stay (fib6_ifdown()).
+    for route, (hops, protocol) in list(namespace.routes.items()):
+        if all(hop.dev != dev for hop in hops):
+            continue
+        left = tuple(hop for hop in hops if hop.dev != dev)
+        if not any(namespace.links[hop.dev].up for hop in left) or (gone and ":" not in route[1]):
             del namespace.routes[route]
+        elif gone:
+            namespace.routes[route] = (left, protocol)
 
 
 def link_local(mac: str) -> str:
