@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from deuteron.identity.caller import Caller
@@ -66,7 +67,8 @@ class Desk:
     def index(self, collection: str, **filters: Any) -> list[dict[str, Any]]:
         named = tuple((name, (value,)) for name, value in filters.items())
         query = Query(resource=RESOURCES[collection], filters=named)
-        found: list[dict[str, Any]] = (self.ask(collection, "index", query=query).body or {})[collection]
+        shown = (self.ask(collection, "index", query=query).body or {})[collection]
+        found: list[dict[str, Any]] = msgspec.json.decode(msgspec.json.encode(shown))
         return found
 
     def network(self, **given: Any) -> dict[str, Any]:
@@ -130,4 +132,4 @@ def admin(service: Service) -> Desk:
 
 def addresses(port: dict[str, Any]) -> list[str]:
     """The addresses of a port, in their order."""
-    return [one.ip_address for one in port["fixed_ips"]]
+    return [one["ip_address"] for one in msgspec.to_builtins(port["fixed_ips"])]

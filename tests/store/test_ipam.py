@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deuteron.domain.ipam import Range, default_pools, hosts, key, next_prefix, number, split, text, without
+from deuteron.domain.ipam import Range, default_pools, hosts, key, number, split, text, without
 from deuteron.store.store import Store, Unit
 from tests.store.world import PORTS, SUBNETS, base, listed, plug, port, subnet, uid, wrote
 
@@ -68,12 +68,6 @@ def test_keys_sort_as_numbers() -> None:
     assert text(numbers[4], 4) == "10.0.0.1"
     assert split(Range(1, 3), 2) == (Range(1, 1), Range(3, 3))
     assert split(Range(2, 2), 2) == ()
-
-
-def test_a_pool_s_next_prefix_is_the_lowest_that_is_free_and_aligned() -> None:
-    assert next_prefix(["10.1.0.0/16", "10.0.0.0/24"], ["10.0.0.0/25"], 25) == "10.0.0.128/25"
-    assert next_prefix(["10.0.0.0/24"], ["10.0.0.0/26", "10.0.0.192/26"], 25) is None
-    assert next_prefix(["2001:db8::/48"], ["2001:db8::/64"], 64) == "2001:db8:0:1::/64"
 
 
 def _gone(unit: Unit, number: int) -> None:

@@ -172,7 +172,7 @@ def test_a_project_sees_its_own_and_what_is_shared(store: Store) -> None:
     }
     assert _ids(listed(store, SUBNETS, visible_to=Viewer("theirs"))) == []
     assert _ids(listed(store, PORTS, visible_to=Viewer("mine"))) == [uid(3, 1)], "a port on my network"
-    assert len(listed(store, PORTS, visible_to=Viewer("nobody", is_admin=True))) == 2
+    assert len(listed(store, PORTS, visible_to=Viewer("nobody", sees_all=True))) == 2
     shared = (("shared", (True,)),)
     assert _ids(listed(store, NETWORKS, visible_to=Viewer("mine"), filters=shared)) == [uid(1, 2)]
     assert store.look(lambda unit: unit.get(NETWORKS, uid(1, 1), Viewer("nobody"))) is None

@@ -31,7 +31,7 @@ FLOATINGIPS = RESOURCES["floatingips"]
 
 class Viewer(msgspec.Struct, frozen=True):
     project_id: str = "mine"
-    is_admin: bool = False
+    sees_all: bool = False
 
 
 def uid(kind: int, number: int = 1) -> str:

@@ -94,28 +94,20 @@ def split(whole: Range, taken: int) -> tuple[Range, ...]:
     )
 
 
-def next_prefix(prefixes: Iterable[str], used: Iterable[str], length: int) -> str | None:
-    """The lowest free prefix of a length in a subnet pool.
+def blocks(ranges: Iterable[Range]) -> Iterator[tuple[int, int]]:
+    """The aligned blocks that ranges are made of, as large as they come: first number, and power of two.
 
-    Args:
-        prefixes: the pool's, of one family.
-        used: prefixes that are given out already, of the same family.
-        length: of the prefix wanted, in bits.
-
-    Returns:
-        A CIDR, or ``None`` when nothing of that size is free.
+    They are the prefixes that the ranges are joined to where they touch, as CIDR has it (RFC 4632).
     """
-    pools = [ip_network(prefix) for prefix in prefixes]
-    taken = sorted(_range(cidr) for cidr in used)
-    for pool in sorted(pools, key=lambda one: int(one.network_address)):
-        size = 1 << (pool.max_prefixlen - length)
-        for free in without((_range(str(pool)),), taken):
-            first = -(-free.first // size) * size
-            if first + size - 1 <= free.last:
-                return f"{text(first, pool.version)}/{length}"
-    return None
-
-
-def _range(cidr: str) -> Range:
-    network = ip_network(cidr)
-    return Range(int(network.network_address), int(network.broadcast_address))
+    joined: list[Range] = []
+    for one in sorted(ranges):
+        if joined and one.first <= joined[-1].last + 1:
+            joined[-1] = Range(joined[-1].first, max(joined[-1].last, one.last))
+        else:
+            joined.append(one)
+    for first, last in joined:
+        while first <= last:
+            room = (last - first + 1).bit_length() - 1
+            order = min(room, (first & -first).bit_length() - 1) if first else room
+            yield first, order
+            first += 1 << order

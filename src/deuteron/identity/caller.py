@@ -41,6 +41,15 @@ class Caller(msgspec.Struct, frozen=True):
             return "system"
         return "domain" if self.domain_id else "project"
 
+    @property
+    def sees_all(self) -> bool:
+        """Whether no project bounds what the store shows them, so that policy alone decides.
+
+        Administrators, and other services of the cloud by their own role: what neutron-lib calls
+        ``is_service_role``.
+        """
+        return self.is_admin or any(role.lower() == "service" for role in self.roles)
+
     def credentials(self) -> dict[str, Any]:
         """What rules can ask of a caller, under the names of oslo.context; ``None`` for what is not there."""
         project, user, domain = self.project_id or None, self.user_id or None, self.domain_id or None

@@ -23,14 +23,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from deuteron.errors import DeuteronError, InputError
 from deuteron.files import Purpose
 from deuteron.identity.caller import Caller
-from deuteron.identity.policy_checks import NO, Check, Test, made, resolve
+from deuteron.identity.policy_checks import NO, Always, Check, Test, made, resolve
 from deuteron.identity.policy_rules import RuleError, parse
 from deuteron.identity.policy_sentence import InvalidScope, sentence, subordinate
 from deuteron.identity.policy_weight import weigh
@@ -84,6 +84,13 @@ class Target(Mapping[str, object]):
         return len(self._value)
 
 
+class Hidden(NamedTuple):
+    """The attributes that one caller does not see: those of no resource, and those that a test hides."""
+
+    always: frozenset[str]
+    asked: tuple[tuple[str, Test], ...]
+
+
 class Rules:
     """All rules at one time, and what is left of them for each caller.
 
@@ -97,6 +104,7 @@ class Rules:
     def __init__(self, rules: Mapping[str, Check]) -> None:
         self.rules = rules
         self._left: dict[tuple[str, Caller], Test] = {}
+        self._hidden: dict[tuple[str, Caller], Hidden] = {}
         self.attributes: dict[str, list[tuple[str, str]]] = {}
         for name in rules:
             action, colon, attribute = name.partition(":")
@@ -113,6 +121,23 @@ class Rules:
             if len(self._left) >= _KEPT:
                 self._left.clear()
             self._left[key] = found
+        return found
+
+    def hidden(self, action: str, caller: Caller) -> Hidden:
+        """Which attributes of an action's resource a caller does not see."""
+        key = (action, caller)
+        found = self._hidden.get(key)
+        if found is None:
+            credentials = caller.credentials()
+            ruled = self.attributes.get(action, ())
+            left = {name: resolve(self.rules[rule], self.rules, credentials) for name, rule in ruled}
+            found = Hidden(
+                frozenset(name for name, check in left.items() if check == NO),
+                tuple((name, made(check)) for name, check in left.items() if not isinstance(check, Always)),
+            )
+            if len(self._hidden) >= _KEPT:
+                self._hidden.clear()
+            self._hidden[key] = found
         return found
 
 
@@ -172,9 +197,7 @@ class Policy:
         self._look()
         if caller.scope != "project":
             return False
-        if caller.request_id:  # the same caller the next time
-            caller = msgspec.structs.replace(caller, request_id="")
-        return self._rules.left(action, caller)(target)
+        return self._rules.left(action, _nameless(caller))(target)
 
     def enforce(
         self,
@@ -213,9 +236,14 @@ class Policy:
             names: of attributes.
             target: the resource.
         """
-        ruled = self._rules.attributes.get(action, ())
-        hidden = [name for name, rule in ruled if not self.may(caller, rule, target)]
-        return frozenset(names).difference(hidden)
+        self._look()
+        if caller.scope != "project":
+            return frozenset(names).difference(name for name, _ in self._rules.attributes.get(action, ()))
+        hidden = self._rules.hidden(action, _nameless(caller))
+        more = [name for name, test in hidden.asked if not test(target)]
+        if not (hidden.always or more):
+            return frozenset(names)
+        return frozenset(names).difference(hidden.always, more)
 
     def _asked(self, action: str, given: Mapping[str, object]) -> Iterator[str]:
         yield action
@@ -242,6 +270,11 @@ class Policy:
         except DeuteronError as error:
             if self._trouble is not None:
                 self._trouble(error)
+
+
+def _nameless(caller: Caller) -> Caller:
+    """The same caller the next time, whatever the request."""
+    return msgspec.structs.replace(caller, request_id="") if caller.request_id else caller
 
 
 class _Written(msgspec.Struct, frozen=True):

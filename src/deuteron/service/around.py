@@ -39,8 +39,10 @@ class Around:
         if not wanted:
             return
         self._known.update(dict.fromkeys((collection, one) for one in wanted))
-        one = wanted[0] if len(wanted) == 1 else wanted
-        for value in self._unit.peek_all(RESOURCES[collection], id=one):
+        if len(wanted) == 1:  # what the unit has looked at already
+            self._known[collection, wanted[0]] = self._unit.peek(RESOURCES[collection], wanted[0])
+            return
+        for value in self._unit.peek_all(RESOURCES[collection], id=wanted):
             self._known[collection, value.id] = value
 
     def of(self, collection: str, id: object) -> Any:  # noqa: A002  the API's name

@@ -8,6 +8,8 @@ asking again.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from deuteron.resources.resource import Resource
@@ -34,9 +36,10 @@ class Attributes(Mapping[str, Any]):
         return len(self._fields)
 
 
-def fields_of(resource: Resource) -> dict[str, str]:
+@cache
+def fields_of(resource: Resource) -> Mapping[str, str]:
     """The struct's name of each attribute that it keeps."""
-    return {name: one.field for name, one in resource.attributes.items() if one.field}
+    return MappingProxyType({name: one.field for name, one in resource.attributes.items() if one.field})
 
 
 class _Noted(Mapping[str, Any]):
@@ -93,6 +96,11 @@ class Decisions:
         self._keys: frozenset[str] = frozenset()
         self._alike: Callable[[Any], Hashable] = _nothing
         self._known: dict[Hashable, Any] = {}
+
+    @property
+    def same(self) -> bool:
+        """Whether it has looked at nothing so far: what it has said of one it says of all."""
+        return not self._keys
 
     def of(self, value: Any) -> Any:
         """What it says of this one."""

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final
 
-from deuteron.domain.ipam import next_prefix
+from deuteron.domain.ipam import Range, text, without
 from deuteron.identity.caller import Caller
 from deuteron.resources import RESOURCES, refusal
 from deuteron.resources.network import Network
 from deuteron.resources.subnet import Subnet
 from deuteron.resources.subnetpool import SubnetPool
+from deuteron.store.blocks import Blocks
 from deuteron.store.store import Unit
 
 Prefix = IPv4Network | IPv6Network
@@ -19,6 +20,17 @@ Prefix = IPv4Network | IPv6Network
 _DELEGATION: Final = "prefix_delegation"
 #: Bits of the unit in which a pool's quota is counted: an address, or a /64.
 _UNIT: Final = {4: 32, 6: 64}
+_BITS: Final = {4: 32, 6: 128}
+
+
+def block(prefix: Prefix) -> tuple[int, int]:
+    """A prefix as a block: its first address, and the power of two that it has of them."""
+    return int(prefix.network_address), prefix.max_prefixlen - prefix.prefixlen
+
+
+def span(prefix: Prefix) -> Range:
+    """A prefix as the range of its addresses."""
+    return Range(int(prefix.network_address), int(prefix.broadcast_address))
 
 
 def overlap(one: Prefix, other: Prefix) -> bool:
@@ -78,7 +90,7 @@ def _named(unit: Unit, caller: Caller, given: dict[str, Any]) -> SubnetPool | No
 
 
 def take(unit: Unit, pool: SubnetPool, given: dict[str, Any]) -> Prefix:
-    """The prefix: the one that is asked for, or the lowest free one of its length.
+    """The prefix: the one that is asked for, or one of the smallest that is free, as Neutron chooses.
 
     Raises:
         MinPrefixSubnetAllocationError, MaxPrefixSubnetAllocationError: longer or shorter than the pool gives.
@@ -91,22 +103,35 @@ def take(unit: Unit, pool: SubnetPool, given: dict[str, Any]) -> Prefix:
         raise refusal.MaxPrefixSubnetAllocationError(prefixlen=length, max_prefixlen=pool.max_prefixlen)
     if length < pool.min_prefixlen:
         raise refusal.MinPrefixSubnetAllocationError(prefixlen=length, min_prefixlen=pool.min_prefixlen)
-    subnets = unit.find(RESOURCES["subnets"], subnetpool_id=pool.id)
-    _check_quota(pool, [one.cidr for one in subnets if one.project_id == given["project_id"]], length)
-    used = [one.cidr for one in subnets]
+    _check_quota(unit, pool, given["project_id"], length)
     if wanted is None:
-        found = next_prefix(pool.prefixes, used, length)
-        if found is None:
+        first = _free(unit, pool).take_best(_BITS[pool.ip_version] - length)
+        if first is None:
             raise refusal.SubnetAllocationError(
                 reason=f"Insufficient prefix space to allocate subnet size /{length}"
             )
-        return ip_network(found)
-    inside = any(within(wanted, ip_network(one)) for one in pool.prefixes)
-    if not inside or any(overlap(wanted, ip_network(one)) for one in used):
+        return ip_network(f"{text(first, pool.ip_version)}/{length}")
+    if wanted.version != pool.ip_version or not _free(unit, pool).take(*block(wanted)):
         raise refusal.SubnetAllocationError(
             reason="Cannot allocate requested subnet from the available set of prefixes"
         )
     return wanted
+
+
+def give_back(unit: Unit, subnet: Subnet) -> None:
+    """A subnet is going: its prefix is its pool's again."""
+    if subnet.subnetpool_id is not None:
+        unit.blocks(subnet.subnetpool_id).give_back(*block(ip_network(subnet.cidr)))
+
+
+def _free(unit: Unit, pool: SubnetPool) -> Blocks:
+    """What the pool has left."""
+    blocks = unit.blocks(pool.id)
+    if not blocks.known:
+        subnets: list[Subnet] = unit.peek_all(RESOURCES["subnets"], subnetpool_id=pool.id)
+        used = sorted(span(ip_network(one.cidr)) for one in subnets)
+        blocks.begin(without([span(ip_network(one)) for one in pool.prefixes], used))
+    return blocks
 
 
 def check_affinity(
@@ -138,10 +163,11 @@ def _length(pool: SubnetPool, given: dict[str, Any]) -> int:
     return pool.default_prefixlen if asked is None else int(asked)
 
 
-def _check_quota(pool: SubnetPool, used: list[str], length: int) -> None:
+def _check_quota(unit: Unit, pool: SubnetPool, project_id: str, length: int) -> None:
     if not pool.default_quota:
         return
-    unit = _UNIT[pool.ip_version]
-    units = sum(2.0 ** (unit - ip_network(one).prefixlen) for one in used)
-    if units + 2.0 ** (unit - length) > pool.default_quota:
+    bits = _UNIT[pool.ip_version]
+    own: list[Subnet] = unit.peek_all(RESOURCES["subnets"], project_id=project_id, subnetpool_id=pool.id)
+    units = sum(2.0 ** (bits - ip_network(one.cidr).prefixlen) for one in own)
+    if units + 2.0 ** (bits - length) > pool.default_quota:
         raise refusal.SubnetPoolQuotaExceeded

@@ -48,8 +48,8 @@ def charge(unit: Unit, resource: Resource, given: Iterable[Mapping[str, Any]]) -
     if name not in DEFAULTS:
         return
     for project_id, count in Counter(one.get("project_id", "") for one in given).items():
-        limit = limits(unit, project_id)[name]
-        if limit != UNLIMITED and used(unit, project_id, name) + count > limit:
+        limit = unit.quotas(project_id).get(name, DEFAULTS[name])
+        if limit != UNLIMITED and unit.has(resource, project_id, limit - count + 1):
             raise refusal.OverQuota(overs=[name])
 
 

@@ -35,10 +35,12 @@ class Verb(msgspec.Struct, frozen=True):
     Attributes:
         run: does it within one unit of work.
         writes: whether it needs the writer; what does not is run read-only.
+        brief: whether it looks at a row or two: that is done sooner than another thread could be asked to.
     """
 
     run: Run
     writes: bool
+    brief: bool = False
 
 
 class Service:
@@ -64,6 +66,8 @@ class Service:
             raise refusal.HTTPNotFound
         call = msgspec.structs.replace(call, caller=self._policy.known(call.caller))
         work = partial(_run, verb, self._policy, call)
+        if verb.brief:
+            return self._store.look(work)
         return await (self._store.write(work) if verb.writes else self._store.read(work))
 
 
@@ -89,7 +93,7 @@ def index(unit: Unit, policy: Policy, call: Call) -> Answer:
         parent = parent_of(unit, authority, call)
         within = (f"{resource.parent}_id", (parent.id,))
         query = msgspec.structs.replace(query, filters=(*query.filters, within))
-    values = unit.list(query)
+    values = unit.page(query)
     shown = View(authority, resource).many(values, call.fields)
     ends = (values[0].id, values[-1].id) if values and hasattr(values[0], "id") else ("", "")
     return Answer(200, {resource.collection: shown}, count=len(values), first=ends[0], last=ends[1])
@@ -175,7 +179,7 @@ def _verbs() -> Iterator[tuple[tuple[str, str], Verb]]:
         if operations is None:
             continue
         yield (collection, "index"), Verb(index, False)
-        yield (collection, "show"), Verb(show, False)
+        yield (collection, "show"), Verb(show, False, brief=True)
         for name, generic in (("create", create), ("update", update), ("delete", delete)):
             if getattr(operations, name) is not None:
                 yield (collection, name), Verb(generic, True)

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
-from deuteron.resources.resource import Resource, render, renderer
+from deuteron.resources.resource import Resource, render
+from deuteron.resources.shown import shower, shown
 from deuteron.service.around import BASES
 from deuteron.service.authority import Authority, rule
 from deuteron.service.decisions import Attributes, Decisions, fields_of
 
 _ON_NETWORKS = frozenset({"port", "subnet"})
-Render = Callable[[Any], dict[str, Any]]
+Render = Callable[[Any], Any]
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+@cache
+def _visible(resource: Resource) -> frozenset[str]:
+    return frozenset(one.name for one in resource.attributes.values() if one.visible and one.field)
 
 
 class View:
@@ -22,26 +33,32 @@ class View:
         self._authority = authority
         self._resource = resource
         self._action = rule("get", resource)
-        self._names = [one.name for one in resource.attributes.values() if one.visible and one.field]
+        self._names = _visible(resource)
         self._fields = fields_of(resource)
 
     def one(self, value: Any, fields: frozenset[str] | None = None) -> dict[str, Any]:
         """One resource, with the wanted fields alone."""
         return render(self._resource, value, self._wanted(self._target(value), fields))
 
-    def many(self, values: Sequence[Any], fields: frozenset[str] | None = None) -> list[dict[str, Any]]:
-        """The resources that the policy lets this caller see, in their order."""
+    def many(self, values: Sequence[Any], fields: frozenset[str] | None = None) -> list[Any]:
+        """What of the resources this caller sees, in their order; those that policy hides are left out."""
         authority, resource = self._authority, self._resource
+        if not values:
+            return []
         if resource.name in _ON_NETWORKS and not authority.caller.is_admin:
             authority.around.know("networks", (one.network_id for one in values))
+        whole = isinstance(values[0], shown(resource))
 
         def ask(target: Mapping[str, Any]) -> Render | None:
             if not authority.policy.may(authority.caller, self._action, target):
                 return None
-            return renderer(resource, self._wanted(target, fields))
+            wanted = self._wanted(target, fields)
+            return _itself if whole and wanted is None else shower(resource, wanted)
 
-        shown = Decisions(ask, self._target, self._reader)
-        rows = ((value, shown.of(value)) for value in values)
+        asked = Decisions(ask, self._target, self._reader)
+        if asked.of(values[0]) is _itself and asked.same:
+            return list(values)
+        rows = ((value, asked.of(value)) for value in values)
         return [shows(value) for value, shows in rows if shows is not None]
 
     def _target(self, value: Any) -> Mapping[str, Any]:
@@ -56,7 +73,7 @@ class View:
     def _wanted(self, target: Mapping[str, Any], fields: frozenset[str] | None) -> frozenset[str] | None:
         authority = self._authority
         seen = authority.policy.visible_attributes(authority.caller, self._action, self._names, target)
-        if fields is None and len(seen) == len(self._names):
+        if fields is None and len(seen) == len(self._names):  # nothing is hidden
             return None
         if "project_id" in seen:
             seen = seen | {"tenant_id"}

@@ -37,7 +37,7 @@ def fill(db: Connection, collection: str, values: list[Any], project: str | None
         db: where to look.
         collection: what they are.
         values: a page of them.
-        project: whose eyes; ``None``: ``shared`` says whether it is everybody's.
+        project: whose eyes; ``None``: nobody's, so that ``shared`` says whether it is everybody's.
     """
     if not values:
         return values

@@ -29,7 +29,7 @@ class Viewer(Protocol):
         ...
 
     @property
-    def is_admin(self) -> bool:
+    def sees_all(self) -> bool:
         """Whether every project's resources are seen."""
         ...
 
@@ -58,4 +58,4 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
 def project_of(viewer: Viewer | None) -> str | None:
     """The project that a list is narrowed to; ``None`` for who sees everything."""
-    return None if viewer is None or viewer.is_admin else viewer.project_id
+    return None if viewer is None or viewer.sees_all else viewer.project_id

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Integer,
+    Select,
     and_,
     bindparam,
     exists,
@@ -29,12 +30,15 @@ from deuteron.resources.resource import Resource
 from deuteron.store import tables as t
 from deuteron.store.children import among
 from deuteron.store.driver import Row, Statement
+from deuteron.store.listing import Listing
 from deuteron.store.query import Query, project_of
 from deuteron.store.shape import Shape, shape_of
 
 #: Compiled statements that are kept.
 _KEPT: Final = 1024
 _TAG_FILTERS: Final = ("tags", "tags-any", "not-tags", "not-tags-any")
+#: Columns whose index has the id behind it.
+_PARENTS: Final = frozenset({"network_id", "project_id"})
 _SHARED: Final = ("access_as_shared",)
 _SEEN: Final = ("access_as_shared", "access_as_external")
 
@@ -79,8 +83,8 @@ def planned(query: Query) -> tuple[Plan, dict[str, Any]]:
         for one, value in _split(shape, name, given):
             values[f"f{len(filters)}"] = value
             filters.append(one)
-    project = project_of(query.visible_to)
-    values["project"] = project
+    # Also of who sees everything: whether a thing is shared is told to each project for itself.
+    values["project"] = None if query.visible_to is None else query.visible_to.project_id
     values["everybody"] = "*"
     if query.limit:
         values["limit"] = query.limit
@@ -89,7 +93,7 @@ def planned(query: Query) -> tuple[Plan, dict[str, Any]]:
     plan = Plan(
         query.resource,
         tuple(filters),
-        project is not None,
+        project_of(query.visible_to) is not None,
         (*sort, ("id", up)),
         bool(query.limit),
         bool(query.marker),
@@ -158,15 +162,38 @@ def _array(values: Sequence[Any]) -> str:
 
 @lru_cache(maxsize=_KEPT)
 def list_statement(plan: Plan) -> Statement:
-    """The rows of a page."""
+    """The rows of a page, for the structs of its resource."""
+    return Statement(_page(plan, shape_of(plan.resource).selected))
+
+
+@lru_cache(maxsize=_KEPT)
+def shown_statement(plan: Plan, listing: Listing) -> Statement:
+    """The rows of a page, as it is shown.
+
+    Where SQLite has to sort, it sorts ids alone: what it sorts it has got together for every row that there
+    is, and not for those of the page.
+    """
+    if _in_order(plan):
+        return Statement(_page(plan, listing.selected))
     shape = shape_of(plan.resource)
-    found = select(*shape.selected).where(*conditions(plan, shape))
+    chosen = _page(plan, [shape.table.c.id]).correlate(None)
+    found = select(*listing.selected).where(shape.table.c.id.in_(chosen))
+    return Statement(found.order_by(*_order(plan, shape)))
+
+
+def _page(plan: Plan, selected: Sequence[ColumnElement[Any]]) -> Select[Any]:
+    shape = shape_of(plan.resource)
+    found = select(*selected).where(*conditions(plan, shape))
     if plan.marker:
         found = found.where(_after(plan, shape))
     found = found.order_by(*_order(plan, shape))
-    if plan.limit:
-        found = found.limit(bindparam("limit"))
-    return Statement(found)
+    return found.limit(bindparam("limit")) if plan.limit else found
+
+
+def _in_order(plan: Plan) -> bool:
+    """Whether an index has the rows in the order that is wanted."""
+    within = all(one.name in _PARENTS and not (one.many or one.null) for one in plan.filters)
+    return len(plan.sort) == 1 and not plan.narrowed and within and len(plan.filters) <= 1
 
 
 @lru_cache(maxsize=_KEPT)
@@ -261,7 +288,7 @@ def _visible(shape: Shape) -> ColumnElement[bool]:
         case "networks":
             return or_(own, _granted(table.c.id, _SEEN))
         case "subnets":
-            return or_(own, _granted(table.c.network_id, _SHARED))
+            return or_(own, _granted(table.c.network_id, _SEEN))
         case "subnetpools" | "address_scopes":
             return or_(own, _granted(table.c.id, _SHARED))
         case "ports":
@@ -289,7 +316,13 @@ def _after(plan: Plan, shape: Shape) -> ColumnElement[bool]:
         at: ColumnElement[Any] = bindparam(f"m{place}")
         alternatives.append(and_(*same, _beyond(column, at, up=up != plan.reverse)))
         same.append(column.is_not_distinct_from(at))
-    return or_(*alternatives)
+    name, up = plan.sort[0]
+    first = shape.table.c[name]
+    if first.nullable:
+        return or_(*alternatives)
+    # Says nothing new, but where in an index to begin.
+    at = bindparam("m0")
+    return and_(first >= at if up != plan.reverse else first <= at, or_(*alternatives))
 
 
 def _beyond(column: ColumnElement[Any], at: ColumnElement[Any], *, up: bool) -> ColumnElement[bool]:

@@ -89,6 +89,9 @@ class Shape:
         self.update = Statement(update(table).where(table.c.id == bindparam("id")).values(changed))
         self.delete = Statement(delete(table).where(table.c.id == bindparam("id")))
         self.by_id = Statement(select(*self.selected).where(table.c.id == bindparam("id")))
+        if "project_id" in table.c:
+            of_one = select(table.c.id).where(table.c.project_id == bindparam("project_id"))
+            self.beyond = Statement(of_one.limit(1).offset(bindparam("number")))
         self.bump = Statement(
             update(table)
             .where(table.c.id == bindparam("id"))

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 #: Units that share a commit at most, and the seconds for which one is held open for more.
 _BATCH: Final = 128
-_OPEN: Final = 0.01
+_OPEN: Final = 0.05
 _READERS: Final = 2
 #: Changes between two looks at whether old ones are to be forgotten.
 _TRIM_EVERY: Final = 4096

@@ -46,9 +46,18 @@ def _ref(name: str, target: str, *, null: bool = False, gone: str | None = None)
     return Column(name, Text, ForeignKey(target, ondelete=gone), nullable=null)
 
 
-def _resource(name: str, *columns: Any, described: bool = True) -> Table:
-    """A table of a resource: what all of them have, and what it has of its own."""
-    more = (_text("name"), _text("description")) if described else ()
+def _resource(name: str, *columns: Any, described: bool = True, named: bool = False) -> Table:
+    """A table of a resource: what all of them have, and what it has of its own.
+
+    Args:
+        name: of the table.
+        columns: its own, and what holds for them.
+        described: whether it has a name and a description.
+        named: whether there are many and people look for them by name.
+    """
+    more: tuple[Any, ...] = (_text("name"), _text("description")) if described else ()
+    if named:
+        columns = (*columns, Index(f"ix_{name}_name_id", "name", "id"))
     return Table(
         name,
         METADATA,
@@ -76,6 +85,7 @@ NETWORKS: Final = _resource(
     #: Type, physical network and number in one, where they are somebody's alone; kept by the store.
     _text("segment", null=True),
     UniqueConstraint("segment"),
+    named=True,
 )
 
 ADDRESS_SCOPES: Final = _resource(
@@ -112,6 +122,7 @@ SUBNETS: Final = _resource(
     Column("service_types", JSON),
     Index("ix_subnets_network_id", "network_id"),
     Index("ix_subnets_subnetpool_id", "subnetpool_id"),
+    named=True,
 )
 
 ALLOCATION_POOLS: Final = Table(
@@ -178,17 +189,19 @@ PORTS: Final = _resource(
         unique=True,
         sqlite_where=text("device_owner = 'network:floatingip_agent_gateway'"),
     ),
+    named=True,
 )
 
 FIXED_IPS: Final = Table(
     "fixed_ips",
     METADATA,
     _ref("port_id", "ports.id", gone="CASCADE"),
+    Column("position", Integer, nullable=False),
     _ref("subnet_id", "subnets.id"),
     Column("address", LargeBinary, nullable=False),
-    Column("position", Integer, nullable=False),
     _text("ip_address", default=None),
-    PrimaryKeyConstraint("port_id", "subnet_id", "address"),
+    #: In the order in which they are shown; that an address is one port's is the other constraint's.
+    PrimaryKeyConstraint("port_id", "position"),
     UniqueConstraint("subnet_id", "address"),
     Index("ix_fixed_ips_ip_address", "ip_address"),
     sqlite_with_rowid=False,
@@ -205,6 +218,7 @@ ROUTERS: Final = _resource(
     _ref("gateway_network_id", "networks.id", null=True),
     Column("availability_zone_hints", JSON),
     Index("ix_routers_gateway_network_id", "gateway_network_id"),
+    named=True,
 )
 
 #: Which port serves a router, kept by the store: of one subnet a router has one interface.

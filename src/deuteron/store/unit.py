@@ -19,27 +19,20 @@ from deuteron.domain.ipam import Range, text
 from deuteron.resources.refusal import not_found
 from deuteron.resources.resource import Resource
 from deuteron.store import changes as record
-from deuteron.store import derived, ipam, quotas
+from deuteron.store import ipam, quotas
+from deuteron.store.blocks import Blocks
 from deuteron.store.changes import Change, Kind
 from deuteron.store.children import Child
-from deuteron.store.driver import Connection, ConstraintError, Row, Statement
-from deuteron.store.query import Query, Viewer, project_of
+from deuteron.store.driver import Connection, ConstraintError, Statement
+from deuteron.store.reading import Reading
 from deuteron.store.router_ports import attach
-from deuteron.store.select import (
-    count_statement,
-    list_statement,
-    marker_statement,
-    marker_values,
-    planned,
-)
 from deuteron.store.shape import Shape, shape_of
 from deuteron.store.tables import SUBNETS
 
-Values = list[Any]
 _VERSION = Statement(select(SUBNETS.c.ip_version).where(SUBNETS.c.id == bindparam("id")))
 
 
-class Unit:
+class Unit(Reading):
     """One unit of work.
 
     Attributes:
@@ -47,13 +40,10 @@ class Unit:
     """
 
     def __init__(self, db: Connection, now: float, revision: int | None = None) -> None:
-        self._db = db
+        super().__init__(db, keeps=revision is not None)
         self._revision = revision
-        self._writes = revision is not None
         self._changes: list[Change] = []
-        self._read: dict[tuple[str, str], Any] = {}
         self._bumped: set[tuple[str, str]] = set()
-        self._peeked: dict[str, dict[object, Values]] = {}
         self._taken: set[tuple[str, str]] = set()
         self.now = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -63,77 +53,6 @@ class Unit:
         if self._revision is None:
             self._revision = record.last(self._db)
         return self._revision
-
-    # -- reading
-
-    def get(self, resource: Resource, id: str, visible_to: Viewer | None = None) -> Any | None:  # noqa: A002
-        """The resource of this id; ``None`` when there is none, or none that ``visible_to`` sees."""
-        if project_of(visible_to) is not None:
-            found: Values = self.list(
-                Query(resource=resource, filters=(("id", (id,)),), visible_to=visible_to)
-            )
-            return found[0] if found else None
-        shape = shape_of(resource)
-        values = self._values(shape, self._db.rows(shape.by_id, {"id": id}), None)
-        return values[0] if values else None
-
-    def find(self, resource: Resource, **equal: Any) -> Values:
-        """Every resource whose attributes (by the struct's names) are these; a list: one of these."""
-        return self.list(Query(resource=resource, filters=_filters(equal)))
-
-    def peek(self, resource: Resource, id: str) -> Any | None:  # noqa: A002  the API's word
-        """:meth:`get` for a decision: what the resource's own row says, in one statement, once in a unit.
-
-        What other rows say of it (children, tags, ``shared``) is at its default: neither show it nor
-        write it back.
-        """
-        values = self.peek_all(resource, id=id)
-        return values[0] if values else None
-
-    def peek_all(self, resource: Resource, **equal: Any) -> Values:
-        """:meth:`find` as :meth:`peek`: one statement, once until a resource of its kind is written."""
-        query = Query(resource=resource, filters=_filters(equal))
-        known = self._peeked.setdefault(resource.collection, {})
-        if query.filters not in known:
-            plan, values = planned(query)
-            rows = self._db.rows(list_statement(plan), values)
-            known[query.filters] = shape_of(resource).values(rows, {})
-        return known[query.filters]
-
-    def list(self, query: Query) -> Values:
-        """The resources that a query names, in its order.
-
-        Raises:
-            NotFound: there is no such marker.
-        """
-        plan, values = planned(query)
-        if query.marker:
-            row = self._db.first(marker_statement(plan), {"marker": query.marker})
-            if row is None:
-                raise not_found(query.resource.name, query.marker)
-            values |= marker_values(row)
-        rows = self._db.rows(list_statement(plan), values)
-        if query.reverse:
-            rows.reverse()
-        return self._values(shape_of(query.resource), rows, values["project"])
-
-    def count(self, query: Query) -> int:
-        """How many there are; ``sort``, ``limit`` and ``marker`` do not count."""
-        plan, values = planned(query)
-        row = self._db.first(count_statement(plan._replace(sort=(), limit=False, marker=False)), values)
-        return 0 if row is None else int(row[0])
-
-    def count_of(self, resource: Resource, **equal: Any) -> int:
-        """How many :meth:`find` would find."""
-        return self.count(Query(resource=resource, filters=_filters(equal)))
-
-    def _values(self, shape: Shape, rows: Sequence[Row], project: str | None) -> Values:
-        values = shape.values(rows, shape.load(self._db, [row[0] for row in rows]))
-        values = derived.fill(self._db, shape.table.name, values, project)
-        if self._writes:  # for what comes to write it
-            for value in values:
-                self._read[shape.table.name, value.id] = value
-        return values
 
     # -- writing
 
@@ -316,6 +235,10 @@ class Unit:
         """
         ipam.take_number(self._db, pool, holder, number, Range(first, last))
 
+    def blocks(self, pool_id: str) -> Blocks:
+        """The free blocks of a subnet pool."""
+        return Blocks(self._db, pool_id)
+
     def drop_number(self, pool: str, holder: str) -> None:
         """Take back the number that ``holder`` has of ``pool``, if it has one."""
         ipam.drop_number(self._db, pool, holder)
@@ -373,13 +296,6 @@ def _made(kind: str, child: Child, make: Callable[[Any], Any]) -> Statement:
         raise ConstraintError(child.attribute)
     known = _MADE.get((kind, child.table.name))
     return known or _MADE.setdefault((kind, child.table.name), Statement(make(child.table)))
-
-
-def _filters(equal: dict[str, Any]) -> tuple[tuple[str, tuple[Any, ...]], ...]:
-    several = (list, tuple, set, frozenset)
-    return tuple(
-        (name, tuple(value) if isinstance(value, several) else (value,)) for name, value in equal.items()
-    )
 
 
 def _mapping(element: Any) -> Any:

@@ -85,6 +85,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_networks")),
         sa.UniqueConstraint("segment", name=op.f("uq_networks_segment")),
     )
+    op.create_index("ix_networks_name_id", "networks", ["name", "id"], unique=False)
     op.create_index("ix_networks_project_id_id", "networks", ["project_id", "id"], unique=False)
     op.create_table(
         "numbers",
@@ -166,6 +167,7 @@ def upgrade() -> None:
     op.create_index("ix_ports_device_id", "ports", ["device_id"], unique=False)
     op.create_index("ix_ports_mac_address", "ports", ["mac_address"], unique=False)
     op.create_index("ix_ports_network_id_id", "ports", ["network_id", "id"], unique=False)
+    op.create_index("ix_ports_name_id", "ports", ["name", "id"], unique=False)
     op.create_index("ix_ports_project_id_id", "ports", ["project_id", "id"], unique=False)
     op.create_index(
         "uq_ports_agent_gateway",
@@ -203,6 +205,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_routers")),
     )
     op.create_index("ix_routers_gateway_network_id", "routers", ["gateway_network_id"], unique=False)
+    op.create_index("ix_routers_name_id", "routers", ["name", "id"], unique=False)
     op.create_index("ix_routers_project_id_id", "routers", ["project_id", "id"], unique=False)
     op.create_table(
         "subnetpools",
@@ -258,6 +261,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subnets")),
     )
     op.create_index("ix_subnets_network_id", "subnets", ["network_id"], unique=False)
+    op.create_index("ix_subnets_name_id", "subnets", ["name", "id"], unique=False)
     op.create_index("ix_subnets_project_id_id", "subnets", ["project_id", "id"], unique=False)
     op.create_index("ix_subnets_subnetpool_id", "subnets", ["subnetpool_id"], unique=False)
     op.create_table(
@@ -274,15 +278,15 @@ def upgrade() -> None:
     op.create_table(
         "fixed_ips",
         sa.Column("port_id", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("subnet_id", sa.Text(), nullable=False),
         sa.Column("address", sa.LargeBinary(), nullable=False),
-        sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("ip_address", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["port_id"], ["ports.id"], name=op.f("fk_fixed_ips_port_id"), ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(["subnet_id"], ["subnets.id"], name=op.f("fk_fixed_ips_subnet_id")),
-        sa.PrimaryKeyConstraint("port_id", "subnet_id", "address", name=op.f("pk_fixed_ips")),
+        sa.PrimaryKeyConstraint("port_id", "position", name=op.f("pk_fixed_ips")),
         sa.UniqueConstraint("subnet_id", "address", name=op.f("uq_fixed_ips_subnet_id_address")),
         sqlite_with_rowid=False,
     )

@@ -1,0 +1,150 @@
+"""What a unit of work reads: resources whole, their own rows alone, pages as they are shown, and counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from deuteron.resources.refusal import not_found
+from deuteron.resources.resource import Resource
+from deuteron.store import derived
+from deuteron.store.driver import Connection, Row, Statement
+from deuteron.store.listing import listing_of
+from deuteron.store.query import Query, Viewer, project_of
+from deuteron.store.select import (
+    Plan,
+    count_statement,
+    list_statement,
+    marker_statement,
+    marker_values,
+    planned,
+    shown_statement,
+)
+from deuteron.store.shape import Shape, shape_of
+
+Values = list[Any]
+
+
+class Reading:
+    """One moment of the store.
+
+    Args:
+        db: the connection, in a transaction.
+        keeps: whether what is read is kept for what comes to write it.
+    """
+
+    def __init__(self, db: Connection, *, keeps: bool) -> None:
+        self._db = db
+        self._keeps = keeps
+        self._read: dict[tuple[str, str], Any] = {}
+        self._peeked: dict[str, dict[object, Values]] = {}
+
+    def get(self, resource: Resource, id: str, visible_to: Viewer | None = None) -> Any | None:  # noqa: A002
+        """The resource of this id; ``None`` when there is none, or none that ``visible_to`` sees."""
+        if project_of(visible_to) is not None:
+            found: Values = self.list(
+                Query(resource=resource, filters=(("id", (id,)),), visible_to=visible_to)
+            )
+            return found[0] if found else None
+        shape = shape_of(resource)
+        project = None if visible_to is None else visible_to.project_id
+        values = self._values(shape, self._db.rows(shape.by_id, {"id": id}), project)
+        return values[0] if values else None
+
+    def find(self, resource: Resource, **equal: Any) -> Values:
+        """Every resource whose attributes (by the struct's names) are these; a list: one of these."""
+        return self.list(Query(resource=resource, filters=_filters(equal)))
+
+    def peek(self, resource: Resource, id: str) -> Any | None:  # noqa: A002  the API's word
+        """:meth:`get` for a decision: what the resource's own row says, in one statement, once in a unit.
+
+        What other rows say of it (children, tags, ``shared``) is at its default: neither show it nor
+        write it back.
+        """
+        known = self._peeked.setdefault(resource.collection, {})
+        if id not in known:
+            shape = shape_of(resource)
+            known[id] = shape.values(self._db.rows(shape.by_id, {"id": id}), {})
+        return known[id][0] if known[id] else None
+
+    def peek_all(self, resource: Resource, **equal: Any) -> Values:
+        """:meth:`find` as :meth:`peek`: one statement, once until a resource of its kind is written."""
+        query = Query(resource=resource, filters=_filters(equal))
+        known = self._peeked.setdefault(resource.collection, {})
+        if query.filters not in known:
+            plan, values = planned(query)
+            rows = self._db.rows(list_statement(plan), values)
+            known[query.filters] = shape_of(resource).values(rows, {})
+        return known[query.filters]
+
+    def list(self, query: Query) -> Values:
+        """The resources that a query names, in its order.
+
+        Raises:
+            NotFound: there is no such marker.
+        """
+        plan, values = self._planned(query)
+        rows = self._rows(list_statement(plan), values, query)
+        return self._values(shape_of(query.resource), rows, values["project"])
+
+    def page(self, query: Query) -> Values:
+        """:meth:`list` for an answer: one statement, and values that are JSON already.
+
+        They are those of ``resources/shown.py``; where the tables do not hold all that a resource shows, it
+        is :meth:`list`.
+
+        Raises:
+            NotFound: there is no such marker.
+        """
+        listing = listing_of(query.resource)
+        if listing is None:
+            return self.list(query)
+        plan, values = self._planned(query)
+        return listing.values(self._rows(shown_statement(plan, listing), values, query))
+
+    def _planned(self, query: Query) -> tuple[Plan, dict[str, Any]]:
+        plan, values = planned(query)
+        if query.marker:
+            row = self._db.first(marker_statement(plan), {"marker": query.marker})
+            if row is None:
+                raise not_found(query.resource.name, query.marker)
+            values |= marker_values(row)
+        return plan, values
+
+    def _rows(self, statement: Statement, values: dict[str, Any], query: Query) -> Values:
+        rows: Values = self._db.rows(statement, values)
+        if query.reverse:
+            rows.reverse()
+        return rows
+
+    def count(self, query: Query) -> int:
+        """How many there are; ``sort``, ``limit`` and ``marker`` do not count."""
+        plan, values = planned(query)
+        row = self._db.first(count_statement(plan._replace(sort=(), limit=False, marker=False)), values)
+        return 0 if row is None else int(row[0])
+
+    def has(self, resource: Resource, project_id: str, number: int) -> bool:
+        """Whether a project has so many of a kind; what it has beyond that is not counted."""
+        if number <= 0:
+            return True
+        wanted = {"project_id": project_id, "number": number - 1}
+        return self._db.first(shape_of(resource).beyond, wanted) is not None
+
+    def count_of(self, resource: Resource, **equal: Any) -> int:
+        """How many :meth:`find` would find."""
+        return self.count(Query(resource=resource, filters=_filters(equal)))
+
+    def _values(self, shape: Shape, rows: Sequence[Row], project: str | None) -> Values:
+        values = shape.values(rows, shape.load(self._db, [row[0] for row in rows]))
+        values = derived.fill(self._db, shape.table.name, values, project)
+        if self._keeps:
+            for value in values:
+                self._read[shape.table.name, value.id] = value
+        return values
+
+
+def _filters(equal: dict[str, Any]) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+    several = (list, tuple, set, frozenset)
+    return tuple(
+        (name, tuple(value) if isinstance(value, several) else (value,)) for name, value in equal.items()
+    )
