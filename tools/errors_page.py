@@ -2,49 +2,33 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Final
+
+from pages import settle, with_rows
 
 from deuteron.codes import Section, codes
 
-PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "errors.md"
-HEADINGS: Final[dict[str, Section]] = {
+HEADINGS: Final[Mapping[str, Section]] = {
     "## Input (exit 2)": "input",
     "## Compiling and planning": "plan",
     "## Host, kernel and state (exit 1)": "host",
 }
 
 
+def rows(section: Section) -> Iterator[str]:
+    """A table's rows, sorted by code."""
+    for code, one in sorted(codes().items()):
+        if one.section == section:
+            yield f"| `{code}` | {one.meaning} | {one.next} |"
+
+
 def page(text: str) -> str:
     """The page with its tables made anew; what stands around them stays."""
-    lines: list[str] = []
-    section: Section | None = None
-    for line in text.splitlines():
-        if line.startswith("## "):
-            section = HEADINGS.get(line)
-        if section is None or not line.startswith("| `"):
-            lines.append(line)
-        if section is not None and line.startswith("| ---"):
-            lines += rows(section)
-    return "\n".join(lines) + "\n"
-
-
-def rows(section: Section) -> list[str]:
-    """A table's rows, sorted by code."""
-    found = sorted((code, one) for code, one in codes().items() if one.section == section)
-    return [f"| `{code}` | {one.meaning} | {one.next} |" for code, one in found]
-
-
-def main() -> None:
-    """Write the page, or say that it is not as the codes are."""
-    before = PAGE.read_text(encoding="utf-8")
-    after = page(before)
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(after, encoding="utf-8")
-    elif before != after:
-        sys.exit("docs/errors.md is not as src/deuteron/codes.toml: run python tools/errors_page.py")
+    tables = {heading: partial(rows, section) for heading, section in HEADINGS.items()}
+    return with_rows(text, tables.get)
 
 
 if __name__ == "__main__":
-    main()
+    settle("errors", page, "src/deuteron/codes.toml")

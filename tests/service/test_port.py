@@ -230,5 +230,5 @@ def test_the_owner_of_a_network_sees_the_ports_on_it(admin: Desk, bob: Desk, ali
 
 def test_a_port_on_a_network_that_is_not_there_is_not_found(alice: Desk, bob: Desk) -> None:
     network = alice.network()
-    sentence = bob.refused(403, "PolicyNotAuthorized", bob.port, network)
-    assert "create_port" in sentence
+    sentence = bob.refused(404, "NetworkNotFound", bob.port, network)
+    assert network["id"] in sentence

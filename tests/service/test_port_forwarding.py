@@ -108,6 +108,14 @@ def test_a_range_leads_to_a_range_and_collides_anywhere_in_it(world: Cloud, plac
     assert (rule.external_port, rule.external_port_range) == (443, "443:443")
 
 
+def test_a_rule_is_led_to_another_port(world: Cloud, place: Place) -> None:
+    rule, other = place.forward(), world.instance(place.subnet)
+
+    rule = world.update("port_forwardings", rule, internal_port_id=other.id)
+
+    assert (rule.internal_port_id, rule.internal_ip_address) == (other.id, other.fixed_ips[0].ip_address)
+
+
 def test_a_changed_rule_does_not_collide_with_itself_but_with_others(world: Cloud, place: Place) -> None:
     rule, other = place.forward(), place.forward(external_port=80, internal_port=80)
 

@@ -26,7 +26,6 @@ def test_an_interface_by_subnet_has_the_gateways_address(world: Cloud) -> None:
     (port,) = world.find("ports", device_id=router.id)
     assert told == {
         "id": router.id,
-        "tenant_id": "alice",
         "project_id": "alice",
         "port_id": port.id,
         "network_id": subnet.network_id,

@@ -94,7 +94,7 @@ def test_what_is_no_route_is_refused(world: Cloud, router: Any, routes: object) 
 def test_there_is_an_end_to_routes(world: Cloud, router: Any) -> None:
     many = [_route(f"10.{number}.0.0/24") for number in range(1, MAX_ROUTES + 2)]
 
-    with pytest.raises(refusal.RoutesExhausted):
+    with pytest.raises(refusal.OverQuota):
         world.update("routers", router, routes=many)
 
     assert len(world.update("routers", router, routes=many[:MAX_ROUTES]).routes) == MAX_ROUTES

@@ -50,7 +50,7 @@ def test_no_gateway_is_asked_for_by_null(alice: Desk) -> None:
         (
             {"allocation_pools": [{"start": "10.0.0.20", "end": "10.0.0.10"}]},
             "InvalidAllocationPool",
-            "10.0.0.20-10.0.0.10",
+            "{'start': '10.0.0.20', 'end': '10.0.0.10'}",
         ),
         (
             {"allocation_pools": [{"start": "10.0.0.2", "end": "10.0.1.10"}]},

@@ -29,13 +29,19 @@ class TenantQuotaNotFound(NotFound):
     sentence = "Quota for project {tenant_id} could not be found."
 
 
+class InvalidActionForType(BadRequest):
+    """Nothing of that type is shared in that way."""
+
+    sentence = "Invalid action '{action}' for object type '{object_type}'. Valid actions: {valid_actions}"
+
+
 class RbacPolicyNotFound(NotFound):
     """No such RBAC policy."""
 
     sentence = "RBAC policy of type {object_type} with ID {id} not found"
 
     def __init__(self, detail: str = "", **facts: object) -> None:
-        super().__init__(detail, **{"object_type": None, **facts})
+        super().__init__(detail, **{"object_type": "unknown", **facts})
 
 
 class RbacPolicyInUse(Conflict):

@@ -112,6 +112,8 @@ def decode_bulk(resource: Resource, body: object) -> list[dict[str, Any]]:
     if not several:
         raise HTTPBadRequest(message="Resources required")
     if not isinstance(several, list):
+        raise HTTPBadRequest(message=f"Object '{resource.name}' contains invalid data")
+    if None in several:
         raise HTTPBadRequest(message="Body contains invalid data")
     return [
         decode_post(resource, one if _wrapped(resource, one) else {resource.name: one}) for one in several

@@ -8,7 +8,7 @@ import msgspec
 
 from deuteron.resources import checks
 from deuteron.resources.attribute import Attr, Invalid
-from deuteron.resources.refusal import InvalidInput
+from deuteron.resources.refusal import BadRequest, InvalidInput
 from deuteron.resources.resource import Resource, declare
 
 
@@ -33,8 +33,8 @@ def decode_tag(word: object) -> str:
         raise InvalidInput(error_message=refused.sentence) from None
 
 
-def decode_tags(body: object) -> tuple[str, ...]:
-    """The words of ``{"tags": [...]}``, which replace those that a resource has.
+def decode_tags(body: object, collection: str = "tags") -> tuple[str, ...]:
+    """The words of ``{"tags": [...]}``, which replace those that a resource of ``collection`` has.
 
     Raises:
         InvalidInput: the body is of another form, or has a word twice.
@@ -46,3 +46,5 @@ def decode_tags(body: object) -> tuple[str, ...]:
         return checks.tags(body["tags"])
     except Invalid as refused:
         raise InvalidInput(error_message=refused.sentence) from None
+    except BadRequest as refused:
+        raise BadRequest(resource=collection, msg=refused.facts["msg"]) from None

@@ -9,13 +9,15 @@ from its default.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Final, get_args
 
 import msgspec
 
 from deuteron.identity.caller import Caller
 from deuteron.identity.policy import Policy
-from deuteron.resources import refusal
+from deuteron.resources import RESOURCES, refusal
 from deuteron.resources.attribute import NO_DEFAULT
 from deuteron.resources.resource import Resource
 from deuteron.service.around import Around
@@ -27,11 +29,16 @@ def rule(verb: str, resource: Resource) -> str:
     return f"{verb}_{resource.parent}_{resource.name}" if resource.parent else f"{verb}_{resource.name}"
 
 
+#: Attributes whose default in Neutron is to be left out: to say them at all asks for their own rule.
+_SAID: Final = frozenset({"distributed", "ha"})
+
+
 class Authority:
     """What one caller may do in one unit of work."""
 
     def __init__(self, unit: Unit, policy: Policy, caller: Caller) -> None:
         self.around = Around(unit)
+        self._unit = unit
         self.policy = policy
         self.caller = caller
 
@@ -40,14 +47,21 @@ class Authority:
         return self.policy.may(self.caller, action, self.around.target(attributes))
 
     def create(self, resource: Resource, given: Mapping[str, Any]) -> None:
-        """403 unless this may be created."""
-        known = {name: one.default for name, one in resource.attributes.items()}
-        defaults = {name: one for name, one in known.items() if one is not NO_DEFAULT}
+        """403 unless this may be created; 404 for a port where its network is not even to be seen."""
+        defaults = _defaults(resource)
         told = {
-            name: value for name, value in given.items() if name not in defaults or value != defaults[name]
+            name: value
+            for name, value in given.items()
+            if name in _SAID or name not in defaults or value != defaults[name]
         }
         target = self.around.target({**defaults, **given})
-        self.policy.enforce(self.caller, rule("create", resource), target, enforced(resource, told))
+        try:
+            self.policy.enforce(self.caller, rule("create", resource), target, enforced(resource, told))
+        except refusal.PolicyNotAuthorized:
+            network = given.get("network_id") if resource.collection == "ports" else None
+            if network is not None and self._unit.get(RESOURCES["networks"], network, self.caller) is None:
+                raise refusal.NetworkNotFound(net_id=network) from None
+            raise
 
     def change(
         self, action: str, resource: Resource, attributes: Mapping[str, Any], given: Mapping[str, Any]
@@ -63,6 +77,12 @@ class Authority:
             if not self.may(rule("get", resource), attributes):
                 raise refusal.HTTPNotFound from None
             raise
+
+
+@cache
+def _defaults(resource: Resource) -> Mapping[str, Any]:
+    known = {name: one.default for name, one in resource.attributes.items()}
+    return MappingProxyType({name: one for name, one in known.items() if one is not NO_DEFAULT})
 
 
 def enforced(resource: Resource, given: Mapping[str, Any]) -> dict[str, object]:

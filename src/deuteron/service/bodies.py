@@ -29,16 +29,16 @@ def owned(caller: Caller, given: dict[str, Any]) -> dict[str, Any]:
         HTTPBadRequest: another's project is named by who is no administrator, or there is none to name.
     """
     said = given.get("project_id")
-    if "project_id" in given and said != caller.project_id and not caller.is_admin:
+    if "project_id" in given and said != caller.project_id and not caller.sees_all:
         raise refusal.HTTPBadRequest(
-            message="Specifying 'project_id' or 'tenant_id' other than the authenticated project in request "
-            "requires admin privileges"
+            message="Specifying 'project_id' other than the authenticated project in request is not allowed "
+            "for the current user."
         )
     if said is not None:
         return given
     if not caller.project_id:
         raise refusal.HTTPBadRequest(
-            message="Running without keystone AuthN requires that tenant_id is specified"
+            message="Running without keystone AuthN requires that project_id is specified"
         )
     return {**given, "project_id": caller.project_id}
 

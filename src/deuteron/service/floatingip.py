@@ -20,6 +20,7 @@ from deuteron.service import router_ports as ports_of
 from deuteron.service.call import Operations
 from deuteron.service.router_hooks import port_bound, port_deleted, port_readdressed
 from deuteron.service.router_rules import is_ipv4
+from deuteron.service.sharing import visible
 from deuteron.service.values import build, new_id
 from deuteron.store.store import Unit
 
@@ -37,7 +38,10 @@ def create(unit: Unit, caller: Caller, given: dict[str, Any]) -> FloatingIp:
         ExternalGatewayForFloatingIPNotFound: no router joins port and network.
         FloatingIPPortAlreadyAssociated: the fixed address has another one.
     """
-    network: Network = ports_of.seen(unit, caller, "networks", given["floating_network_id"])
+    network_id = given["floating_network_id"]
+    network: Network | None = unit.peek(RESOURCES["networks"], network_id)
+    if network is None or not visible(unit, caller, network_id):
+        raise not_found("network", network_id)
     _check_network(unit, network, given.get("floating_ip_address"))
     resource = RESOURCES["floatingips"]
     floating_id = new_id()
@@ -55,7 +59,9 @@ def create(unit: Unit, caller: Caller, given: dict[str, Any]) -> FloatingIp:
     )
     home = association.wanted(unit, caller, floating, given)
     floating = association.at(floating, home)
-    unit.insert(resource, floating)
+    made: FloatingIp = unit.insert(resource, floating)
+    if made.port_id is None and not made.tags:  # nothing else has anything to say of it
+        return made
     association.serve(unit, floating)
     return _read(unit, floating_id)
 
@@ -63,12 +69,14 @@ def create(unit: Unit, caller: Caller, given: dict[str, Any]) -> FloatingIp:
 def update(unit: Unit, caller: Caller, value: FloatingIp, given: dict[str, Any]) -> FloatingIp:
     """Describe it otherwise, associate it, or take it from its port (``port_id: null``).
 
-    What says nothing of port, fixed address or router leaves the association as it is.
+    What says nothing of port, fixed address or router leaves the association as it is; what says nothing
+    at all takes it from its port, as Neutron has it.
 
     Raises:
         FipInUseByPortForwarding: it forwards ports, and is not also a port's.
         Refusal: as `create`.
     """
+    given = given or {"port_id": None}
     floating = msgspec.structs.replace(value, **{k: given[k] for k in ("description",) if k in given})
     if not _ASSOCIATION & given.keys():
         unit.update(RESOURCES["floatingips"], floating)

@@ -69,7 +69,7 @@ def wanted(unit: Unit, caller: Caller, floating: FloatingIp, given: dict[str, An
         return Home(router_id=floating.router_id if not floating.port_id else None)
     port: Port = ports_of.seen(unit, caller, "ports", port_id)
     asked = given.get("fixed_ip_address")
-    if not asked and port_id == floating.port_id:
+    if not asked and "port_id" not in given:
         asked = floating.fixed_ip_address
     subnet_id, address = _fixed(caller, floating, port, asked)
     router = _router(unit, floating, port, subnet_id, given.get("router_id"))

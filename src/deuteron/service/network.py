@@ -12,13 +12,17 @@ from typing import Any, Final
 from deuteron.identity.caller import Caller
 from deuteron.resources import RESOURCES, refusal
 from deuteron.resources.network import Network
-from deuteron.service import availability_zone, port, sharing, subnet
+from deuteron.service import availability_zone, floatingip, port, sharing, subnet
 from deuteron.service.mtu import check_mtu, wanted
 from deuteron.service.values import build, change, kept
 from deuteron.store.store import Unit
 
 _KINDS: Final = ("local", "flat")
 _GATEWAY: Final = "network:router_gateway"
+_FIXED: Final = (
+    "Plugin does not support updating the following provider network attributes: "
+    "provider:network_type, provider:physical_network"
+)
 _PROVIDER: Final = ("provider:network_type", "provider:physical_network", "provider:segmentation_id")
 
 
@@ -60,8 +64,10 @@ def update(unit: Unit, caller: Caller, value: Network, given: dict[str, Any]) ->
         NetworkMTUSubnetConflict: its subnets need more bytes.
     """
     resource = RESOURCES["networks"]
-    if any(name in given for name in _PROVIDER):
-        raise refusal.InvalidInput(error_message="Plugin does not support updating provider attributes")
+    if any(
+        name in given and given[name] != now for name, now in zip(_PROVIDER, _segment_of(value), strict=True)
+    ):
+        raise refusal.InvalidInput(error_message=_FIXED)
     if "mtu" in given:
         given = {**given, "mtu": wanted(given["mtu"])}
         _mtu_serves(unit, value, given["mtu"])
@@ -74,18 +80,23 @@ def update(unit: Unit, caller: Caller, value: Network, given: dict[str, Any]) ->
 
 
 def delete(unit: Unit, caller: Caller, value: Network) -> None:
-    """A network and its subnets, gone; the ports that serve it alone go with it.
+    """A network and its subnets, gone; with it the ports that serve it alone, and its idle floating IPs.
 
     Raises:
         NetworkInUse: ports of others are on it.
     """
+    for one in unit.find(RESOURCES["floatingips"], floating_network_id=value.id):
+        if one.port_id is None and one.router_id is None:
+            floatingip.delete(unit, caller, one)
     ports = unit.find(RESOURCES["ports"], network_id=value.id)
     used = [one.id for one in ports if one.device_owner not in subnet.AUTO_DELETE_OWNERS]
     if used:
-        raise refusal.NetworkInUse(net_id=value.id, reason=f", id for these ports is: {','.join(used)}")
-    for one in ports:
+        one_or_more = "There are one or more ports still in use on the network"
+        ids = f"{one_or_more}, id for these ports is: {','.join(used)}"
+        raise refusal.NetworkInUse(net_id=value.id, reason=ids)
+    for one in ports:  # nosec R105 # the unit of work takes all of it back
         port.remove(unit, one)
-    for one in unit.find(RESOURCES["subnets"], network_id=value.id):
+    for one in unit.find(RESOURCES["subnets"], network_id=value.id):  # nosec R105 # likewise
         subnet.remove(unit, one)
     sharing.forget(unit, value.id)
     unit.delete(RESOURCES["networks"], value.id)
@@ -95,6 +106,10 @@ def _mtu_serves(unit: Unit, network: Network, mtu: int) -> None:
     smaller = change(RESOURCES["networks"], network, {"mtu": mtu})
     for one in unit.find(RESOURCES["subnets"], network_id=network.id):
         check_mtu(smaller, one.ip_version)
+
+
+def _segment_of(network: Network) -> tuple[str | None, str | None, int | None]:
+    return network.provider_network_type, network.provider_physical_network, network.provider_segmentation_id
 
 
 def _segment(unit: Unit, given: dict[str, Any]) -> tuple[str, str | None]:

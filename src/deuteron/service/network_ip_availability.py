@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -13,8 +13,16 @@ from deuteron.resources.subnet import Subnet
 from deuteron.store.store import Unit
 
 
-def availability(unit: Unit, networks: Iterable[Any]) -> list[NetworkIpAvailability]:
-    """The counts of these networks: three statements, however many they are."""
+def availability(
+    unit: Unit, networks: Iterable[Any], versions: Collection[int] = ()
+) -> list[NetworkIpAvailability]:
+    """The counts of these networks: three statements, however many they are.
+
+    Args:
+        unit: where they are.
+        networks: which.
+        versions: the families that are meant, all where none is named; a network without is left out.
+    """
     wanted = list(networks)
     ids = [one.id for one in wanted]
     if not ids:
@@ -24,8 +32,10 @@ def availability(unit: Unit, networks: Iterable[Any]) -> list[NetworkIpAvailabil
         used.update(fixed.subnet_id for fixed in port.fixed_ips)
     subnets: dict[str, list[SubnetIpAvailability]] = {}
     for subnet in unit.find(RESOURCES["subnets"], network_id=ids):
-        subnets.setdefault(subnet.network_id, []).append(_of(subnet, used[subnet.id]))
-    return [_network(one, tuple(subnets.get(one.id, ()))) for one in wanted]
+        if not versions or subnet.ip_version in versions:
+            subnets.setdefault(subnet.network_id, []).append(_of(subnet, used[subnet.id]))
+    meant = [one for one in wanted if one.id in subnets] if versions else wanted
+    return [_network(one, tuple(subnets.get(one.id, ()))) for one in meant]
 
 
 def _of(subnet: Subnet, used: int) -> SubnetIpAvailability:

@@ -24,7 +24,7 @@ _MAC_TRIES: Final = 16
 _UNBOUND: Final = frozenset({"", "unbound", "binding_failed"})
 
 
-def make(unit: Unit, given: Mapping[str, Any]) -> Port:
+def make(unit: Unit, given: Mapping[str, Any], status: str = "DOWN") -> Port:
     """A new port of attributes by their JSON names; ``fixed_ips`` left out or ``None``: the network chooses.
 
     Raises:
@@ -49,7 +49,7 @@ def make(unit: Unit, given: Mapping[str, Any]) -> Port:
     fixed = ipam.take(unit, home, [*wants, *ipam.automatics(home, subnets, told)])
     rest = {name: value for name, value in given.items() if name not in ("fixed_ips", "mac_address")}
     host = given.get("binding:host_id", "")
-    more = {"mac_address": mac, "status": "DOWN", "binding_vif_type": _vif_type(unit, host)}
+    more = {"mac_address": mac, "status": status, "binding_vif_type": _vif_type(unit, host)}
     port: Port = build(resource, rest, fixed_ips=tuple(fixed), **more)
     made: Port = unit.insert(resource, port)
     return made

@@ -31,6 +31,7 @@ PROTOCOLS = ("tcp", "udp")
 #: Ports of one rule's range; each is an entry of its own in the data path.
 MAX_RANGE = 1024
 _PORTS = ("external_port", "internal_port")
+_NUMBERS = frozenset(f"{name}{ending}" for name in _PORTS for ending in ("", "_range"))
 
 
 def bad(sentence: str) -> BadRequest:
@@ -80,7 +81,7 @@ def update(unit: Unit, caller: Caller, value: PortForwarding, given: dict[str, A
     if not asked and port_id == value.internal_port_id:
         asked = value.internal_ip_address
     subnet_id, address = _inside(port, asked)
-    told = {name: one for name, one in given.items() if not name.startswith(_PORTS)}
+    told = {name: one for name, one in given.items() if name not in _NUMBERS}
     plain: PortForwarding = change(
         RESOURCES["port_forwardings"], value, {**told, "internal_ip_address": address}
     )

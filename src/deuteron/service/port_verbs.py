@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from deuteron.domain.port import ROUTER_INTERFACE, ROUTER_INTERFACE_DISTRIBUTED
 from deuteron.identity.caller import Caller
 from deuteron.resources import RESOURCES, refusal
 from deuteron.resources.port import Port
 from deuteron.service import addresses as ipam
 from deuteron.service import port, router_hooks
+from deuteron.service.router_rules import is_ipv4
 from deuteron.service.sharing import visible
 from deuteron.store.store import Unit
 
@@ -52,6 +54,7 @@ def update(unit: Unit, caller: Caller, value: Port, given: dict[str, Any]) -> Po
         DeviceIDNotOwnedByTenant: it would pose as another project's router.
         UnsupportedPortDeviceOwner: it is a router's, and would become somebody else's or get another MAC.
         PortBound: a MAC that is in use on a host.
+        BadRequest: the IPv4 address of a router's interface would change.
         Refusal: MAC or addresses are not to be had.
     """
     owner, device = given.get("device_owner", value.device_owner), given.get("device_id", value.device_id)
@@ -66,6 +69,7 @@ def update(unit: Unit, caller: Caller, value: Port, given: dict[str, Any]) -> Po
         _refuse_mac(value, owner, mac)
     changed = port.change(unit, value, given)
     if changed.fixed_ips != value.fixed_ips:
+        _refuse_moved_leg(value, changed)
         router_hooks.port_readdressed(unit, changed, [one.ip_address for one in changed.fixed_ips])
     if changed.binding_host_id != value.binding_host_id:
         router_hooks.port_bound(unit, changed)
@@ -103,6 +107,18 @@ def _refuse_mac(value: Port, owner: str, mac: str) -> None:
         raise refusal.PortBound(
             port_id=value.id, vif_type=value.binding_vif_type, old_mac=value.mac_address, new_mac=mac
         )
+
+
+def _refuse_moved_leg(before: Port, after: Port) -> None:
+    """What routes through an interface has its address as gateway or next hop; remove it and add another."""
+    if before.device_owner in (ROUTER_INTERFACE, ROUTER_INTERFACE_DISTRIBUTED) and _four(before) != _four(
+        after
+    ):
+        raise refusal.BadRequest(resource="ports", msg=f"IP updates for port {before.id} are not allowed")
+
+
+def _four(one: Port) -> set[str]:
+    return {fixed.ip_address for fixed in one.fixed_ips if is_ipv4(fixed.ip_address)}
 
 
 def _unsupported(op: str, value: Port) -> refusal.UnsupportedPortDeviceOwner:

@@ -13,7 +13,7 @@ from deuteron.service.values import change as changed
 from deuteron.store.store import Unit
 
 _ACTIONS: Final = {
-    "network": (sharing.EXTERNAL, sharing.SHARED),
+    "network": (sharing.SHARED, sharing.EXTERNAL),
     "subnetpool": (sharing.SHARED,),
     "address_scope": (sharing.SHARED,),
 }
@@ -30,10 +30,7 @@ def create(unit: Unit, caller: Caller, given: dict[str, Any]) -> RbacPolicy:
     """
     kind, action = given["object_type"], given["action"]
     if action not in _ACTIONS[kind]:
-        raise refusal.InvalidInput(
-            error_message=f"Invalid action '{action}' for object type '{kind}'. Valid actions: "
-            f"{', '.join(_ACTIONS[kind])}"
-        )
+        raise refusal.InvalidActionForType(action=action, object_type=kind, valid_actions=_ACTIONS[kind])
     shared = unit.get(_resource(kind), given["object_id"], caller)
     if shared is None:
         raise refusal.not_found(kind, given["object_id"])

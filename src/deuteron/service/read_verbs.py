@@ -51,7 +51,12 @@ def agents_show(unit: Unit, policy: Policy, call: Call) -> Answer:
 def counts_index(unit: Unit, policy: Policy, call: Call) -> Answer:
     """The addresses of every network that the caller may see."""
     networks = unit.list(Query(resource=RESOURCES["networks"], visible_to=call.caller))
-    return _listed(unit, policy, call, counts.availability(unit, networks), "network_id")
+    filters = () if call.query is None else call.query.filters
+    versions = {version for name, several in filters if name == "ip_version" for version in several}
+    if call.query is not None:
+        rest = tuple(one for one in filters if one[0] != "ip_version")
+        call = msgspec.structs.replace(call, query=msgspec.structs.replace(call.query, filters=rest))
+    return _listed(unit, policy, call, counts.availability(unit, networks, versions), "network_id")
 
 
 def counts_show(unit: Unit, policy: Policy, call: Call) -> Answer:

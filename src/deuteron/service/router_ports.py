@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from deuteron.domain.port import (
     AGENT_GATEWAY,
     ROUTER_GATEWAY,
@@ -68,9 +66,8 @@ def subnets_of(unit: Unit, ports: Iterable[Port]) -> dict[str, Subnet]:
 
 
 def on_network(unit: Unit, network_id: str) -> list[Subnet]:
-    """The subnets of a network."""
-    found: list[Subnet] = unit.find(RESOURCES["subnets"], network_id=network_id)
-    return found
+    """The subnets of a network, by their own rows alone: see ``Unit.peek``."""
+    return list(unit.peek_all(RESOURCES["subnets"], network_id=network_id))
 
 
 def make(
@@ -100,13 +97,8 @@ def make(
         given["binding:host_id"] = host
     if fixed_ips:
         given["fixed_ips"] = [dict(fixed) for fixed in fixed_ips]
-    port = port_service.make(unit, given)
-    if owner != FLOATING_IP:
-        return port
-    # No device is behind it, so there is nothing that could be up or down.
-    address = msgspec.structs.replace(port, status="N/A")
-    unit.update(RESOURCES["ports"], address)
-    return address
+    # No device is behind a floating IP's, so there is nothing that could be up or down.
+    return port_service.make(unit, given, status="N/A" if owner == FLOATING_IP else "DOWN")
 
 
 def readdress(unit: Unit, port: Port, fixed_ips: Sequence[Mapping[str, str]]) -> Port:

@@ -10,7 +10,7 @@ import msgspec
 from deuteron.domain.validation import in_prefix
 from deuteron.identity.caller import Caller
 from deuteron.resources import RESOURCES
-from deuteron.resources.refusal import InvalidRoutes, RoutesExhausted
+from deuteron.resources.refusal import InvalidRoutes, OverQuota
 from deuteron.resources.resource import convert, render
 from deuteron.resources.router import Router
 from deuteron.resources.values import Route
@@ -27,7 +27,7 @@ def add_extraroutes(unit: Unit, _caller: Caller, router: Router, body: dict[str,
 
     Raises:
         HTTPBadRequest, InvalidRoutes: one of them is malformed, or leads nowhere.
-        RoutesExhausted: there would be more than `MAX_ROUTES`.
+        OverQuota: there would be more than `MAX_ROUTES`.
     """
     return _kept(unit, router, (*router.routes, *(one for one in _given(body) if one not in router.routes)))
 
@@ -47,10 +47,10 @@ def replaced(unit: Unit, router: Router, routes: Sequence[Route]) -> Router:
 
     Raises:
         InvalidRoutes: a next hop is out of reach, or of another family than its destination.
-        RoutesExhausted: there are more than `MAX_ROUTES`.
+        OverQuota: there are more than `MAX_ROUTES`.
     """
     if len(routes) > MAX_ROUTES:
-        raise RoutesExhausted(router_id=router.id, quota=MAX_ROUTES)
+        raise OverQuota(overs=["router_route"])
     ports = ports_of.of_router(unit, router.id)
     rules.routes_fit(routes, ports, ports_of.subnets_of(unit, ports).values())
     return msgspec.structs.replace(router, routes=tuple(routes))

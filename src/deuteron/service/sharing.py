@@ -28,7 +28,7 @@ def targets(unit: Unit, object_id: str, action: str) -> frozenset[str]:
 def visible(unit: Unit, caller: Caller, network_id: str) -> bool:
     """Whether there is such a network and the caller sees it: it is theirs, or shared with them."""
     network = unit.peek(RESOURCES["networks"], network_id)
-    if network is None or caller.is_admin or network.project_id == caller.project_id:
+    if network is None or caller.sees_all or network.project_id == caller.project_id:
         return network is not None
     query = Query(resource=RESOURCES["networks"], filters=(("id", (network_id,)),), visible_to=caller)
     return unit.count(query) > 0

@@ -43,11 +43,11 @@ def create(unit: Unit, caller: Caller, given: dict[str, Any]) -> Subnet:
     check_mtu(network, given["ip_version"])
     cidr = given.get("cidr") or ""
     prefix = ip_network(cidr) if pool is None else pool_prefixes.take(unit, pool, given)
+    gateway = _gateway(prefix, given)
+    pools = _pools(prefix, gateway, given.get("allocation_pools"))
     others = unit.peek_all(RESOURCES["subnets"], network_id=network.id, ip_version=prefix.version)
     _check_prefix(network, prefix, others)
     pool_prefixes.check_affinity(unit, network.id, pool, given["ip_version"], others)
-    gateway = _gateway(prefix, given)
-    pools = _pools(prefix, gateway, given.get("allocation_pools"))
     rest = {
         name: value for name, value in given.items() if name not in ("gateway_ip", "allocation_pools", "cidr")
     }
@@ -106,6 +106,7 @@ def remove(unit: Unit, value: Subnet) -> None:
     for one in ports_of(unit, value.id):
         left = tuple(fixed for fixed in one.fixed_ips if fixed.subnet_id != value.id)
         unit.update(RESOURCES["ports"], change(RESOURCES["ports"], one, {}, fixed_ips=left))
+    pool_prefixes.give_back(unit, value)
     unit.delete(RESOURCES["subnets"], value.id)
 
 
@@ -161,7 +162,8 @@ def _checked(prefix: Prefix, pools: Iterable[AllocationPool]) -> tuple[Allocatio
     for pool in pools:
         start, end = ip_address(pool.start), ip_address(pool.end)
         if start.version != prefix.version or end.version != prefix.version or int(start) > int(end):
-            raise refusal.InvalidAllocationPool(pool=_shown(pool))
+            as_given = f"{{'start': '{pool.start}', 'end': '{pool.end}'}}"
+            raise refusal.InvalidAllocationPool(pool=as_given)
         if int(start) < allowed.first or int(end) > allowed.last:
             raise refusal.OutOfBoundsAllocationPool(pool=_shown(pool), subnet_cidr=str(prefix))
         for first, last, other in seen:

@@ -52,9 +52,10 @@ def update(unit: Unit, caller: Caller, value: SubnetPool, given: dict[str, Any])
     more: dict[str, Any] = {}
     if "prefixes" in given:
         version, more["prefixes"] = _prefixes(given["prefixes"])
+        _refuse_loss(value.prefixes, more["prefixes"])
+        unit.blocks(value.id).forget()
         if version != value.ip_version:
             raise refusal.PrefixVersionMismatch
-        _refuse_loss(value.prefixes, more["prefixes"])
     names = ("min_prefixlen", "max_prefixlen", "default_prefixlen")
     lengths = {name: given.get(name, getattr(value, name)) for name in names}
     pool: SubnetPool = change(resource, value, {**given, **_lengths(value.ip_version, lengths)}, **more)
@@ -79,6 +80,7 @@ def delete(unit: Unit, caller: Caller, value: SubnetPool) -> None:
     if unit.find(RESOURCES["subnets"], subnetpool_id=value.id):
         raise refusal.SubnetPoolDeleteError(reason="Subnet pool has existing allocations")
     sharing.forget(unit, value.id)
+    unit.blocks(value.id).forget()
     unit.delete(RESOURCES["subnetpools"], value.id)
 
 
@@ -106,6 +108,7 @@ def remove_prefixes(unit: Unit, caller: Caller, value: SubnetPool, body: dict[st
             )
     for one in gone:
         left = [part for whole in left for part in _less(whole, one)]
+    unit.blocks(value.id).forget()
     _, prefixes = _prefixes([str(one) for one in left])
     unit.update(RESOURCES["subnetpools"], change(RESOURCES["subnetpools"], value, {}, prefixes=prefixes))
     return {"prefixes": list(prefixes)}
@@ -128,7 +131,7 @@ def _less(whole: Prefix, gone: Prefix) -> Iterable[Prefix]:
 def _asked(body: dict[str, Any]) -> tuple[str, ...]:
     attribute = RESOURCES["subnetpools"].attributes["prefixes"]
     if not isinstance(body.get("prefixes"), list) or attribute.check is None:
-        raise refusal.InvalidInput(error_message="prefixes must be a list")
+        raise refusal.HTTPBadRequest(message="Request body contains invalid data")
     if not body["prefixes"]:
         return ()
     checked: tuple[str, ...] = convert(attribute, body["prefixes"])

@@ -30,14 +30,14 @@ def has(value: Any, word: str) -> None:
 
 def replace(unit: Unit, resource: Resource, value: Any, body: object) -> dict[str, Any]:
     """These tags and no others."""
-    words = decode_tags(body)
+    words = decode_tags(body, resource.collection)
     _keep(unit, resource, value, words)
     return {"tags": list(words)}
 
 
 def add(unit: Unit, resource: Resource, value: Any, body: object) -> dict[str, Any]:
     """These tags too."""
-    words = decode_tags(body)
+    words = decode_tags(body, resource.collection)
     _keep(unit, resource, value, (*value.tags, *words))
     return {"tags": list(words)}
 
@@ -66,7 +66,7 @@ def _keep(unit: Unit, resource: Resource, value: Any, words: Any) -> None:
     tags = tuple(sorted(set(words)))
     if len(tags) > _MOST:
         raise refusal.BadRequest(
-            resource=resource.name, msg=f"The number of tags exceed the per-resource limit of {_MOST}"
+            resource=resource.collection, msg=f"The number of tags exceed the per-resource limit of {_MOST}"
         )
     if tags != value.tags:
         unit.update(resource, change(resource, value, {}, tags=tags))

@@ -106,7 +106,8 @@ def test_several_are_decoded_at_once_wrapped_or_not() -> None:
     assert is_bulk(NETWORK, body)
     assert decode_bulk(NETWORK, body) == [{"name": "a"}, {"name": "b"}]
     assert refused({"networks": []}, NETWORK, decode_bulk)[1] == "Resources required"
-    assert refused({"networks": "ab"}, NETWORK, decode_bulk)[1] == "Body contains invalid data"
+    assert refused({"networks": "ab"}, NETWORK, decode_bulk)[1] == "Object 'network' contains invalid data"
+    assert refused({"networks": [None]}, NETWORK, decode_bulk)[1] == "Body contains invalid data"
     assert refused({"quotas": [{}]}, QUOTA, decode_bulk)[1] == "Bulk operation not supported"
 
 
