@@ -12,8 +12,9 @@ from typing import Any, Final
 
 import msgspec
 
-from bench import arena, datapath, shell, through_pyroute2, views
+from bench import arena, datapath, served, shell, through_pyroute2, views
 from bench.arena import Applied, Arena, quiet, settle
+from bench.neutron_api import case as neutron_api
 from deuteron.apply.engine import Prepared, apply_plan
 from deuteron.apply.undo import take_back
 from deuteron.cli.main import spare_the_collector
@@ -183,6 +184,11 @@ def packets(have: int, rounds: int, seconds: float) -> Figures:
     }
 
 
+def serve(routers: int, ports: int, instances: int, samples: int) -> Figures:
+    """The whole service, as a user starts it, with so many routers and ports on each one's network."""
+    return served.measure(routers, ports, instances, samples)
+
+
 def _median(values: list[float]) -> float:
     return statistics.median(values)
 
@@ -195,7 +201,13 @@ CASES: Final[dict[str, Callable[..., Figures]]] = {
     "journal": journal,
     "one_more": one_more,
     "packets": packets,
+    "serve": serve,
+    "api": neutron_api.api,
+    "api_pages": neutron_api.api_pages,
+    "neutron_api": neutron_api.neutron_api,
 }
+#: Cases that ask something on the host itself, not in a sandbox.
+OUTSIDE: Final = frozenset({"neutron_api"})
 
 
 def run(name: str, arguments: dict[str, Any]) -> Figures:

@@ -17,15 +17,18 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import cases
+from bench.neutron_api import tables as neutron_api_tables
 from deuteron.kernel.linux import sandbox
 
 _ROOT = Path(__file__).parent.parent
 _RESULTS = Path(__file__).parent / "results"
 _MAPPING = dict[str, Any]
+#: Turns of two that are compared.
+_TURNS = 2
 
 
-def agenda(*, quick: bool) -> list[tuple[str, _MAPPING]]:
-    """The cases with their sizes."""
+def agenda(*, quick: bool, neutron: str = "") -> list[tuple[str, _MAPPING]]:
+    """The cases with their sizes; ``neutron`` is the URL of a running neutron-server to be asked the same."""
     routers = (1, 20) if quick else (1, 10, 100, 200, 1_000)
     floating = (1, 1_000) if quick else (1, 10, 100, 1_000, 10_000)
     return [
@@ -36,7 +39,21 @@ def agenda(*, quick: bool) -> list[tuple[str, _MAPPING]]:
         ("journal", {"count": routers[-1] if quick else 200, "rounds": 1 if quick else 5}),
         ("one_more", {"have": floating[-1], "rounds": 20 if quick else 60}),
         ("packets", {"have": floating[-1], "rounds": 1 if quick else 9, "seconds": 0.5 if quick else 1.0}),
+        (
+            "serve",
+            {"routers": 10 if quick else 1_000, "ports": 10, "instances": 6, "samples": 10 if quick else 40},
+        ),
+        *_of_the_api(quick, neutron),
+        ("api_pages", {"count": 10_000 if quick else 100_000}),
     ]
+
+
+def _of_the_api(quick: bool, neutron: str) -> Iterator[tuple[str, _MAPPING]]:
+    """Ours, and in turn a peer's where there is one."""
+    for _ in range(_TURNS if neutron else 1):
+        yield "api", {"quick": quick}
+        if neutron:
+            yield "neutron_api", {"url": neutron, "quick": quick}
 
 
 def main() -> None:
@@ -44,14 +61,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes, few rounds: for CI")
     parser.add_argument("--only", action="append", choices=cases.CASES, help="this case only; repeatable")
+    parser.add_argument("--neutron", default="", metavar="URL", help="a neutron-server to be asked as well")
     parser.add_argument("--case", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.case:
         name, arguments = json.loads(options.case)
-        sandbox.enter_sandbox()
+        if name not in cases.OUTSIDE:
+            sandbox.enter_sandbox()
         print(json.dumps(cases.run(name, arguments)))
         return
-    results = list(_run_all(agenda(quick=options.quick), options.only))
+    results = list(_run_all(agenda(quick=options.quick, neutron=options.neutron), options.only))
     written = _write(results, quick=options.quick)
     console = Console(width=110)
     for table in tables(results):
@@ -61,7 +80,7 @@ def main() -> None:
 
 def _run_all(todo: list[tuple[str, _MAPPING]], only: list[str] | None) -> Iterator[_MAPPING]:
     for name, arguments in todo:
-        if only and name not in only:
+        if only and name.removeprefix("neutron_") not in only:
             continue
         print(f"{name} {arguments} ...", file=sys.stderr, flush=True)
         command = [sys.executable, "-m", "bench", "--case", json.dumps([name, arguments])]
@@ -94,6 +113,7 @@ def tables(results: list[_MAPPING]) -> Iterator[Table]:
         found = [one for one in results if one["case"] == name]
         if found:
             yield _scale(title, found)
+    yield from neutron_api_tables.tables(results)
     rest = [row for one in results for row in _rows(one)]
     if rest:
         yield _table("beside others, and beside itself", ("what", "this", "that", "ratio"), rest)
@@ -154,6 +174,29 @@ def _rows(one: _MAPPING) -> Iterator[tuple[str, ...]]:
             what = f"new TCP connections/s with 1 floating IP, with {one['have']:,}"
             yield what, f"{rates[0]:,.0f}", f"{rates[1]:,.0f}", f"{one['connections_ratio']:.2f}x"
             yield "ping, us", f"{trips[0]:.0f}", f"{trips[1]:.0f}", f"{one['rtt_ratio']:.2f}x"
+        case "serve":
+            found, again = one["floating_ip"], one["restart"]
+            what = f"POST floating IP to first answered ping, {one['routers']:,} routers; ms, worst"
+            yield what, f"{found['median_ms']:.1f}", f"{found['worst_ms']:.1f}", ""
+            yield (
+                "memory of all of serve, MB; after a restart",
+                f"{one['total_mb']:.0f}",
+                f"{again['total_mb']:.0f}",
+                "",
+            )
+            yield (
+                "restart: API answers, all looked at; s",
+                f"{again['answers_s']:.1f}",
+                f"{again['looked_s']:.1f}",
+                "",
+            )
+            lost = f"{again['pings_lost']} of {again['pings']:,}"
+            yield (
+                "restart: kernel writes, pings lost",
+                f"{again['steps'] + again['kernel_messages']}",
+                lost,
+                "",
+            )
 
 
 def _table(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
