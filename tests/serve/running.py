@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from deuteron.kernel.linux.confine import inspect
 from tests.cli.command import PROGRAM, ROOT, Deuteron, Ended
 
 #: Seconds until a test gives up.
@@ -53,6 +55,13 @@ class Serving:
             assert time.monotonic() < deadline, (self.out, self.err)
             time.sleep(0.02)
 
+    def posture(self, role: str) -> inspect.ProcessPosture:
+        """How a process of it is confined; those of others, who run at the same time, are not looked at."""
+        pid = self.process.pid
+        children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        (found,) = [one for one in map(inspect.posture, (pid, *children)) if one.role == role]
+        return found
+
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.process.wait(PATIENCE)
@@ -86,15 +95,33 @@ class Serving:
 
 
 @contextmanager
-def serving(run: Deuteron, place: Path, *options: str, **environment: str) -> Iterator[Serving]:
-    """The program, from when it follows the API until the end of the block."""
+def serving(
+    run: Deuteron,
+    place: Path,
+    *options: str,
+    module: str = "",
+    pass_fds: Sequence[int] = (),
+    **environment: str,
+) -> Iterator[Serving]:
+    """The program, from when it follows the API until the end of the block.
+
+    Args:
+        run: its state directory.
+        place: where what it prints goes.
+        options: of the verb.
+        module: a test build of the program, in place of the installed one.
+        pass_fds: descriptors that it is to have.
+        environment: what is said to it besides.
+    """
+    program = [sys.executable, "-m", module] if module else [str(PROGRAM)]
     with (place / "out").open("wb") as out, (place / "err").open("wb") as err:
         process = subprocess.Popen(
-            [str(PROGRAM), "serve", "--listen", "127.0.0.1:0", "-o", "json", *options],
+            [*program, "serve", "--listen", "127.0.0.1:0", "-o", "json", *options],
             env=run.environment() | environment,
             cwd=ROOT,
             stdout=out,
             stderr=err,
+            pass_fds=pass_fds,
         )
     one = Serving(run, process, place)
     try:

@@ -14,7 +14,6 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from deuteron.kernel.linux.confine import inspect
 from deuteron.kernel.linux.netlink import address
 from deuteron.lab.probe import ping
 from tests.cli.command import Deuteron, Site
@@ -69,11 +68,6 @@ def waited(serve: Serving) -> None:
     assert done.status == 0, (done.out, done.err, serve.out)
 
 
-def of_role(role: str) -> inspect.ProcessPosture:
-    (found,) = [one for one in inspect.processes() if one.role == role]
-    return found
-
-
 def test_an_instance_answers_on_the_floating_ip_that_a_client_made(site: Site) -> None:
     with serving(site.run, site.folder, *_OPTIONS) as serve:
         with serve.cloud() as cloud:
@@ -84,6 +78,17 @@ def test_an_instance_answers_on_the_floating_ip_that_a_client_made(site: Site) -
             assert cloud.network.get_port(port.id).status == "ACTIVE"
             assert cloud.network.get_ip(floating.id).status == "ACTIVE"
             assert [one.status for one in cloud.network.routers()] == ["ACTIVE"]
+            of_the_network = {
+                one.device_owner: one.status
+                for one in cloud.network.ports()
+                if one.device_owner.startswith("network:") and one.device_owner != "network:floatingip"
+            }
+            assert of_the_network == {
+                "network:router_interface_distributed": "ACTIVE",
+                "network:router_centralized_snat": "ACTIVE",
+                "network:router_gateway": "ACTIVE",
+                "network:floatingip_agent_gateway": "ACTIVE",
+            }
         there = floating.floating_ip_address
         assert ping("", there, tries=3).ok
         assert serve.end() == 0, (serve.out, serve.err)
@@ -120,7 +125,7 @@ def test_what_somebody_takes_away_is_put_back_at_the_interval(site: Site) -> Non
 
 def test_the_two_halves_are_confined_and_the_api_has_nothing_of_the_agents(site: Site) -> None:
     with serving(site.run, site.folder, *_OPTIONS) as serve:
-        api, agent = of_role("api"), of_role("watch")
+        api, agent = serve.posture("api"), serve.posture("watch")
         assert api.capabilities == ()
         assert api.confined
         assert agent.confined
@@ -144,7 +149,7 @@ def test_the_two_halves_are_confined_and_the_api_has_nothing_of_the_agents(site:
 
 def test_when_the_api_ends_the_agent_says_so_and_ends(site: Site) -> None:
     with serving(site.run, site.folder, *_OPTIONS) as serve:
-        os.kill(of_role("api").pid, signal.SIGKILL)
+        os.kill(serve.posture("api").pid, signal.SIGKILL)
         assert serve.process.wait(20) == 1
         assert serve.records("watch-ended")[-1]["code"] == "api-gone"
 
@@ -156,7 +161,7 @@ def test_when_the_agent_is_killed_the_api_ends_and_the_next_one_begins(site: Sit
         serve.process.kill()
         serve.process.wait(20)
     with serving(site.run, site.folder, *_OPTIONS) as serve:
-        of_role("api")  # and no other
+        serve.posture("api")  # and no other
         with serve.cloud() as cloud:
             assert cloud.network.get_network(kept.id).name == "kept"
         assert serve.end() == 0
@@ -171,8 +176,13 @@ def test_with_a_file_of_tokens_nobody_else_is_let_in(site: Site) -> None:
     file.chmod(0o600)
     nobody = getpwnam("nobody")
     os.chown(file, nobody.pw_uid, nobody.pw_gid)
-    said = {"DEUTERON_API_AUTH": "tokens", "DEUTERON_API_TOKENS_FILE": str(file)}
-    with serving(site.run, site.folder, *_OPTIONS, **said) as serve:
+    with serving(
+        site.run,
+        site.folder,
+        *_OPTIONS,
+        DEUTERON_API_AUTH="tokens",
+        DEUTERON_API_TOKENS_FILE=str(file),
+    ) as serve:
         url = f"{serve.said['listen']}/v2.0/networks"
         with httpx.Client(trust_env=False) as client:
             assert client.get(url).status_code == 401

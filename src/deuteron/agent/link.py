@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, Protocol, Self, TypeVar
 
 from deuteron.errors import HostError
 from deuteron.feed import wire
@@ -37,42 +37,89 @@ M = TypeVar("M", bound=Message)
 _PATIENCE: Final = 30.0
 
 
+class Feeding(Protocol):
+    """What the loop of an agent needs of a link."""
+
+    def want(self, since: int, wait: float = wire.LONGEST_WAIT) -> View | Change | Same:
+        """What is newer than a revision, once there is something."""
+        ...
+
+    def ask(self, since: int, wait: float) -> None:
+        """Ask what is newer than a revision, and do not wait: :meth:`take` has the answer."""
+        ...
+
+    def take(self) -> View | Change | Same:
+        """The answer to :meth:`ask`; until it is there, :meth:`fileno` cannot be read."""
+        ...
+
+    def fileno(self) -> int:
+        """The descriptor to wait for an answer with."""
+        ...
+
+    def tell(self, revision: int, items: tuple[Item, ...]) -> None:
+        """Tell what became of a view."""
+        ...
+
+    def stop(self) -> None:
+        """Have a request that is waited for end."""
+        ...
+
+
 class Link:
     """One connection; it asks one thing at a time.
+
+    After :meth:`ask` the next to be called is :meth:`take`.
 
     Args:
         path: of the socket.
         host: as in ``binding:host_id``.
         bridges: the host's bridge of each physical network, of an agent.
+        connected: to it, where somebody else has made the connection.
 
     Raises:
         HostError: ``feed-unreachable``: nobody listens there.
         FeedError: what answers is not the API.
     """
 
-    def __init__(self, path: Path, host: str, bridges: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        host: str,
+        bridges: Mapping[str, str] | None = None,
+        connected: socket.socket | None = None,
+    ) -> None:
         self._numbers = count(1)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        self._socket.settimeout(_PATIENCE)
+        self._socket = _connection(path) if connected is None else connected
         try:
-            self._socket.connect(str(path))
-        except OSError as error:
+            self._greet(host, bridges)
+        except BaseException:
             self._socket.close()
-            raise HostError(
-                "feed-unreachable",
-                f"deuteron serve does not answer on {path} ({error.strerror or error});"
-                " start it, or name its --state-dir",
-            ) from error
+            raise
+
+    def _greet(self, host: str, bridges: Mapping[str, str] | None) -> None:
         greeting = Hello(request=0, host=host, bridges=dict(bridges or {}))
         self.revision = self._ask(greeting, Welcome).revision
 
     def want(self, since: int, wait: float = wire.LONGEST_WAIT) -> View | Change | Same:
         """What is newer than a revision, once there is something."""
-        message = Want(request=next(self._numbers), since=since, wait=wait)
-        answer = self._answered(message, wait)
+        self.ask(since, wait)
+        return self.take()
+
+    def ask(self, since: int, wait: float) -> None:
+        """Ask what is newer than a revision, and do not wait; the next to be called is :meth:`take`."""
+        self._asked = Want(request=next(self._numbers), since=since, wait=wait)
+        self._send(self._asked, wait)
+
+    def take(self) -> View | Change | Same:
+        """The answer to :meth:`ask`."""
+        answer = self._receive(self._asked)
         if isinstance(answer, View | Change | Same):
             return answer
         raise _another()
+
+    def fileno(self) -> int:
+        """The descriptor to wait for an answer with."""
+        return self._socket.fileno()
 
     def tell(self, revision: int, items: tuple[Item, ...]) -> None:
         """Tell what became of a view, in as many messages as it takes."""
@@ -101,9 +148,18 @@ class Link:
 
     def _answered(self, message: ToApi, wait: float) -> ToAgent:
         """What the API says; a refusal is raised with the API's own code and sentence."""
+        self._send(message, wait)
+        return self._receive(message)
+
+    def _send(self, message: ToApi, wait: float) -> None:
         self._socket.settimeout(wait + _PATIENCE)
         try:
             self._socket.sendall(wire.encode(message))
+        except OSError as error:
+            raise wire.ended() from error
+
+    def _receive(self, message: ToApi) -> ToAgent:
+        try:
             answer: ToAgent = wire.receive(wire.AGENT, self._socket)  # type: ignore[assignment]  # decoded by AGENT
         except OSError as error:
             raise wire.ended() from error
@@ -131,6 +187,21 @@ class Link:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _connection(path: Path) -> socket.socket:
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    made.settimeout(_PATIENCE)
+    try:
+        made.connect(str(path))
+    except OSError as error:
+        made.close()
+        raise HostError(
+            "feed-unreachable",
+            f"deuteron serve does not answer on {path} ({error.strerror or error});"
+            " start it, or name its --state-dir",
+        ) from error
+    return made
 
 
 def _another() -> wire.FeedError:

@@ -25,7 +25,7 @@ from deuteron.compile.names import device_clash, link_ends
 from deuteron.compile.network import network_unit
 from deuteron.compile.port import port_unit
 from deuteron.compile.router import router_unit
-from deuteron.domain import HostView
+from deuteron.domain import HostView, Port
 from deuteron.feed.part import Part, difference
 from deuteron.objects import KernelObject, Key, Unit, Veth, Wanted
 from deuteron.reconcile.invariant import namespaces_of
@@ -100,6 +100,14 @@ class Model:
     def unit(self, name: str) -> Unit | None:
         """A unit by name; ``None`` where it is not wanted."""
         return self._units.get(name)
+
+    def devices(self, unit: str) -> tuple[Port, ...]:
+        """See :meth:`Values.devices`."""
+        return self._values.devices(unit)
+
+    def holders(self, part: Part) -> set[str]:
+        """See :meth:`Values.holders`."""
+        return self._values.holders(part)
 
     def replace(self, view: HostView) -> tuple[UnitChange, ...]:
         """Go over to another view of the same host, by the part that leads to it.

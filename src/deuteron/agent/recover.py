@@ -74,7 +74,8 @@ def recover(kernel: Kernel, state: State) -> Recovered:
     if swept := _sweep(kernel, intents, observed):
         observed = kernel.observe(look_for_intents(intents))
     # Backwards: what was begun last builds on what was begun before it.
-    found = [_recover_unit(kernel, intent, observed, swept) for intent in reversed(intents)]
+    concerns = rollback.Concerns(observed)
+    found = [_recover_unit(kernel, intent, concerns, swept) for intent in reversed(intents)]
     units = tuple(reversed(found))
     unwhole = tuple(i for i, unit in zip(intents, units, strict=True) if unit.found == "left")
     return Recovered(units=units, unwhole=unwhole)
@@ -95,12 +96,12 @@ def _sweep(kernel: Kernel, intents: Sequence[Intent], observed: Observed) -> dic
 
 
 def _recover_unit(
-    kernel: Kernel, intent: Intent, observed: Observed, swept: dict[str, tuple[str, ...]]
+    kernel: Kernel, intent: Intent, concerns: rollback.Concerns, swept: dict[str, tuple[str, ...]]
 ) -> RecoveredUnit:
     def unit(found: Found, left: tuple[str, ...] = ()) -> RecoveredUnit:
         return RecoveredUnit(unit=intent.unit, title=intent.title, found=found, left=left)
 
-    there = rollback.of_unit(observed, intent.unit, intent.steps)
+    there = concerns.of(intent.unit, intent.steps)
     if there == rollback.after(there, intent.steps):
         actions = [step for step in intent.steps if isinstance(step, Run)]
         return unit("after", run_all(kernel, actions))

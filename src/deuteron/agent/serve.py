@@ -33,6 +33,7 @@ from deuteron.domain import FieldError, FloatingIP, HostView
 from deuteron.errors import InputError
 from deuteron.feed.part import Part, difference
 from deuteron.feed.wire import Item
+from deuteron.heap import give_back
 from deuteron.kernel.protocol import Kernel
 from deuteron.objects import Wanted
 from deuteron.state.directory import State
@@ -50,12 +51,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         items: the units that it touched, and what the kernel has of them now.
         result: the same as the engine tells it; ``None`` where nothing was to be done.
         unconfirmed: namespaces that were written to and not looked at: for the watch.
+        changes: the units that are to be other than before; of a first view nothing is said here.
     """
 
     revision: int
     items: tuple[Item, ...]
     result: Result | None = None
     unconfirmed: frozenset[str] = frozenset()
+    changes: tuple[UnitChange, ...] = ()
 
 
 class Changer(Protocol):
@@ -69,7 +72,7 @@ class Changer(Protocol):
         reporter: Callable[[Prepared], Reporter],
         planned: Callable[[], Prepared] | None,
         whole: bool,
-        confirm: bool,
+        confirm: bool = True,
     ) -> Changed:
         """See :func:`deuteron.agent.change.change`."""
         ...
@@ -91,12 +94,16 @@ class Follower:
         change: :func:`deuteron.agent.change.change` with its kernels and its state.
         bridges: the host's bridges that views may name (``--bridge-mapping``); the API, which
             anybody may speak to, does not choose them.
+
+    Attributes:
+        change: as given.
+        revision: of the view that it has come to.
     """
 
     def __init__(self, kernel: Kernel, state: State, change: Changer, bridges: Collection[str]) -> None:
         self._kernel = kernel
         self._state = state
-        self._change = change
+        self.change = change
         self._bridges = frozenset(bridges)
         self._model: Model | None = None
         self._target: Target | None = None
@@ -122,24 +129,36 @@ class Follower:
         revision: int,
         view: HostView,
         reporter: Callable[[Prepared], Reporter] = lambda _prepared: Silent(),
+        ready: Callable[[Model], None] = lambda _model: None,
     ) -> Report:
         """Bring the host to a view, by a look at everything; every start begins so.
+
+        Args:
+            revision: of the view.
+            view: all of it.
+            reporter: told of each unit.
+            ready: told what is going to be wanted, before the look: who hears of changes from then on
+                misses none.
 
         Raises:
             InputError: the view is not acceptable (``feed-bad-view``, ``feed-foreign-bridge``, or it does
                 not compile); nothing is changed.
             DeuteronError: as :func:`deuteron.agent.change.change`.
         """
-        self._check(view.networks)
+        self._check(view)
         model = Model(view)
         target = Target(verb="apply", view=view, source=SOURCE, at=self._state.clock())
-        changed = self._change(
-            target, model.wanted, reporter=reporter, planned=None, whole=True, confirm=True
-        )
-        self._model, self._target, self.revision, self._resting = model, target, revision, True
+        # A change that fails is begun again by who asked for it; until then a watch mends towards this one.
+        self._model, self._target = model, target
+        ready(model)
+        changed = self.change(target, model.wanted, reporter=reporter, planned=None, whole=True, confirm=True)
+        self.revision, self._resting = revision, True
         items = _items(changed, [unit.name for unit in model.wanted.units], wanted=model)
-        items += _floating(items, view.floating_ips)
-        return Report(revision=revision, items=items, result=changed.result)
+        items += _floating(items, view.floating_ips) + _devices(items, model)
+        result = changed.result
+        del changed  # what was looked at, planned and written down: tens of megabytes
+        give_back()
+        return Report(revision=revision, items=items, result=result)
 
     def take(
         self,
@@ -155,6 +174,10 @@ class Follower:
         """
         if self._model is None:
             return self.begin(revision, view, reporter)
+        if view.host != self._model.view.host:
+            raise InputError(
+                "feed-bad-view", "the API tells of another host than before; restart deuteron serve"
+            )
         return self.follow(revision, difference(self.model.view, view), reporter, held)
 
     def follow(
@@ -177,7 +200,7 @@ class Follower:
                 not compile); nothing is changed.
             DeuteronError: as :func:`deuteron.agent.change.change`.
         """
-        self._check(part.networks)
+        self._check(part)
         model = self.model
         try:
             changes = model.change(part)
@@ -188,9 +211,11 @@ class Follower:
             return Report(revision=revision, items=())
         made = self._make(changes, reporter, frozenset(held))
         items = _items(made.changed, [one.name for one in changes], wanted=model)
-        items += _floating(items, part.floating_ips)
+        items += _floating(items, part.floating_ips) + _devices(items, model, model.holders(part))
         result, unconfirmed = made.changed.result, made.unconfirmed
-        return Report(revision=revision, items=items, result=result, unconfirmed=unconfirmed)
+        return Report(
+            revision=revision, items=items, result=result, unconfirmed=unconfirmed, changes=tuple(changes)
+        )
 
     def _make(
         self,
@@ -215,7 +240,7 @@ class Follower:
     def _run(
         self, prepared: Prepared | None, reporter: Callable[[Prepared], Reporter], *, confirm: bool
     ) -> Changed:
-        return self._change(
+        return self.change(
             self.target,
             self.model.wanted,
             reporter=reporter,
@@ -223,6 +248,11 @@ class Follower:
             whole=prepared is None,
             confirm=confirm,
         )
+
+    def became(self, units: Sequence[UnitResult]) -> tuple[Item, ...]:
+        """What the kernel has of units that a watch has mended, or could not mend."""
+        items = tuple(_item(one.unit, one, None, None, self.model) for one in units)
+        return items + _floating(items, self.model.view.floating_ips) + _devices(items, self.model)
 
     def rest(self) -> None:
         """Write down the view as the committed one; to be called when nothing comes for a moment.
@@ -236,17 +266,23 @@ class Follower:
         target = msgspec.structs.replace(self.target, view=self.model.view, at=_now(self._state))
         self._state.commit(_viewed(target), target.source)
         self._target, self._resting = target, True
+        give_back()
 
-    def _check(self, networks: Collection[object]) -> None:
-        """Refuse a bridge that nobody has mapped: the other process may be anybody's."""
-        for network in networks:
-            bridge = getattr(network, "bridge", "")
-            if bridge and bridge not in self._bridges:
+    def _check(self, told: HostView | Part) -> None:
+        """Refuse what nobody but this host's operator decides: the other process may be anybody's."""
+        for network in told.networks:
+            if network.bridge and network.bridge not in self._bridges:
                 raise InputError(
                     "feed-foreign-bridge",
-                    f"the API asks for the bridge {bridge}, which is in no --bridge-mapping of this host;"
-                    " add it there, or take it out of the network",
+                    f"the API asks for the bridge {network.bridge}, which is in no --bridge-mapping of this"
+                    " host; add it there, or take it out of the network",
                 )
+        if told.overrides:
+            raise InputError(
+                "feed-foreign-policy",
+                "the API asks for another host policy, which is for the operator alone to decide"
+                " (the key policy of the configuration); find out what has become of its process",
+            )
 
 
 def _now(state: State) -> datetime:
@@ -282,6 +318,19 @@ def _floating(items: Iterable[Item], floating: Iterable[FloatingIP]) -> tuple[It
     told = ((one.id, routers.get(f"router/{one.router_id}")) for one in floating)
     return tuple(
         Item(unit=f"floatingip/{ident}", state=of.state, code=of.code) for ident, of in told if of is not None
+    )
+
+
+def _devices(items: Iterable[Item], model: Model, holders: Collection[str] | None = None) -> tuple[Item, ...]:
+    """What the kernel has of routers' ports, which are parts of their routers' units.
+
+    Of a unit that failed nothing is said: its ports are what they were.
+    """
+    told = (one for one in items if one.state != "failed" and (holders is None or one.unit in holders))
+    return tuple(
+        Item(unit=f"port/{port.id}", state=of.state if port.admin_state_up else "gone")
+        for of in told
+        for port in model.devices(of.unit)
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from deuteron.domain import (
@@ -105,6 +105,26 @@ class Values:
         if part.overrides is not None and part.overrides != self.overrides:
             return set(self._all())
         return {unit for kind, key, _ in _entries(part) for unit in self._units_of(kind, key)}
+
+    def devices(self, unit: str) -> tuple[Port, ...]:
+        """The network's own ports that a unit holds: a router's, or the gateways of a fip namespace."""
+        kind, _, ident = unit.partition("/")
+        ids: Iterable[str] = ()
+        if kind == "router" and (router := self.routers.get(ident)) is not None:
+            ids = router_ports(router)
+        elif kind == "fip":
+            ids = sorted(self.ports_on.get(ident, set()) & self.agent_gateways.keys())
+        return tuple(self.ports[one] for one in ids if one in self.ports)
+
+    def holders(self, part: Part) -> set[str]:
+        """The units whose :meth:`devices` may be others by a part that was taken over."""
+        found = {f"router/{one.id}" for one in part.routers}
+        for one in part.ports:
+            found |= {f"router/{router}" for router in self.owners.get(one.id, ())}
+        gateways = {one.id for one in part.ports} & self.agent_gateways.keys()
+        for ident in gateways.union(part.agent_gateways) & self.ports.keys():
+            found.add(f"fip/{self.ports[ident].network_id}")
+        return found
 
     # Who uses whom -----------------------------------------------------------------------------
 

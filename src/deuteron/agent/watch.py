@@ -23,15 +23,16 @@ from typing import Final, Protocol
 
 import msgspec
 
+from deuteron.agent.echo import Echo
 from deuteron.agent.mend import Road
-from deuteron.agent.window import Found, Index, look_at, look_at_all, parting, without
+from deuteron.agent.window import Found, Index, Plans, look_at, look_at_all, parting, without
 from deuteron.apply.engine import Prepared
 from deuteron.apply.isolate import plan_apart
 from deuteron.apply.result import UnitResult
 from deuteron.errors import DeuteronError
 from deuteron.kernel.linux.events import Interest, Noticed
 from deuteron.kernel.protocol import Kernel
-from deuteron.objects import RefusedUnit, Wanted
+from deuteron.objects import HOST, RefusedUnit, Wanted
 from deuteron.reconcile import UnitPlan
 from deuteron.state.quarantine import Quarantined
 
@@ -133,7 +134,7 @@ class Watch:
 
     Args:
         kernel: what to look at.
-        wanted: what was just applied.
+        wanted: what was just applied; or an index that follows what is.
         events: what tells of changes.
         road: how to change.
         listener: who is told.
@@ -145,7 +146,7 @@ class Watch:
     def __init__(
         self,
         kernel: Kernel,
-        wanted: Wanted,
+        wanted: Wanted | Plans,
         events: Events,
         road: Road,
         listener: Listener,
@@ -162,8 +163,9 @@ class Watch:
         self._clock = clock
         self._random = random or Random()  # noqa: S311 -- it spreads looks, it keeps no secret
         self._stop = self._reread = False
-        self._index = Index(wanted)
+        self._index: Plans = Index(wanted) if isinstance(wanted, Wanted) else wanted
         self._dirty: set[str] = set()
+        self.echo = Echo(self._clock)
         self._everything = self._names = False
         self._first: float | None = None
         self._last = 0.0
@@ -193,25 +195,43 @@ class Watch:
     def begin(self) -> None:
         """Listen, and look once at everything: what happened before was not heard."""
         self._follow(None)
-        self._note_quarantine()
+        self.judge()
         self._note(Noticed(everything=True))
 
     def turn(self) -> None:
         """Wait for the next reason to do something, and do it."""
-        self._note(self._events.wait(max(0.0, self._wake_at() - self._clock())))
+        self._note(self._events.wait(max(0.0, self.due() - self._clock())))
         if self._stop:
             return
         with suppress(Stopped):
             if self._reread:
                 self._read_again()
-            elif self._clock() >= self._wake_at():
-                self._attend()
+            else:
+                self.attend()
+
+    # For a loop that has other things to wait for as well -----------------------------------------
+
+    def hear(self, noticed: Noticed) -> None:
+        """Something was heard; what this process has written itself a moment ago can wait."""
+        self._note(self.echo.theirs(noticed))
+
+    def listen(self) -> None:
+        """Listen from now on, and look at nothing: somebody is about to look at everything."""
+        self._events.follow(self._index.interest, None)
+        self.judge()
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The units that wait in quarantine."""
+        return frozenset(self._holds)
 
     # When -------------------------------------------------------------------------------------
 
-    def _wake_at(self) -> float:
+    def due(self) -> float:
         """When there is something to do, unless something happens before."""
         ends = [self._next_full, *(due for _, due in self._holds.values())]
+        if (owed := self.echo.due()) is not None:
+            ends.append(owed)
         if self._first is not None:
             ends.append(min(self._last + QUIET, self._first + self._patience))
         return max(min(ends), self._not_before)
@@ -234,20 +254,28 @@ class Watch:
 
     # What -------------------------------------------------------------------------------------
 
-    def _attend(self) -> None:
-        """One look, for all there is reason for, and the mending of what it finds."""
+    def attend(self) -> None:
+        """One look, for all there is reason for by now, and the mending of what it finds.
+
+        Raises:
+            Stopped: the watch is to end.
+        """
         now = self._clock()
+        if now < self.due():
+            return
+        if (owed := self.echo.due()) is not None and now >= owed:
+            self._take_owed()
         full = self._everything or now >= self._next_full
         due = [one for one, when in self._holds.values() if now >= when]
         since, noticed = now if self._first is None else self._first, self._reason(due)
         names = self._dirty | self._index.homes(one.unit for one in due)
-        moved = self._names
+        moved, remade = self._names, self.echo.remade()
         self._forget_reasons()
         if full:
             self._next_full = now + self._spread()
         try:
-            if full or moved:
-                self._follow(None if full else ())
+            if full or moved or remade:
+                self._follow(None if full else remade)
             found = self._look(names, due, full=full)
             self._act(found, due, since, noticed)
         except DeuteronError as error:
@@ -266,6 +294,12 @@ class Watch:
         self._dirty = set()
         self._everything = self._names = False
         self._first = None
+
+    def _take_owed(self) -> None:
+        """What this process has written to is due; a namespace that it has removed needs no look."""
+        names, since = self.echo.owed()
+        self._dirty |= {name for name in names if name == HOST or self._index.users(name)}
+        self._first = since if self._first is None else min(since, self._first)
 
     def _failed(self, error: DeuteronError) -> None:
         """Say it once, and look at everything a little later."""
@@ -312,7 +346,7 @@ class Watch:
         if well := [one for one in due if one.unit not in found.units]:
             self._road.settled(well)
         if found.units or due:
-            self._note_quarantine()
+            self.judge()
 
     def _parting(self, found: Found) -> dict[str, RefusedUnit]:
         """The units to come back to in a moment; not for ever, since somebody may have moved a link away."""
@@ -342,7 +376,7 @@ class Watch:
                 return
             self._index = Index(wanted)
             self._change(None, since, "file", whole=True)
-            self._note_quarantine()
+            self.judge()
             self._follow(None)
         except DeuteronError as error:
             self._failed(error)
@@ -352,7 +386,7 @@ class Watch:
         new = self._events.follow(self._index.interest, again)
         self._note(Noticed(namespaces=new))
 
-    def _note_quarantine(self) -> None:
+    def judge(self) -> None:
         """Take over who waits: the wait of a new failure begins now, whatever the wall clock says."""
         known, now = self._holds, self._clock()
         never = {one.unit for one in self._index.wanted.refused}

@@ -12,9 +12,10 @@ end's namespace brings the outer's into the window, not the other way round.  So
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cached_property
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -60,12 +61,55 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     observed: Observed
 
 
+class Plans(Protocol):
+    """What a look is compared with: :class:`Index`, and what follows a view that changes."""
+
+    @property
+    def wanted(self) -> Wanted:
+        """All that is wanted."""
+        ...
+
+    @property
+    def known(self) -> AbstractSet[str]:
+        """The names of all units."""
+        ...
+
+    @property
+    def interest(self) -> Interest:
+        """What the kernel's notifications are to be heard for."""
+        ...
+
+    def reach(self, names: Iterable[str]) -> frozenset[str]:
+        """These namespaces, and where the outer ends are of the links in them."""
+        ...
+
+    def homes(self, units: Iterable[str]) -> frozenset[str]:
+        """The namespaces that the units have anything in."""
+        ...
+
+    def users(self, netns: str) -> Collection[str]:
+        """The units that have anything in the namespace."""
+        ...
+
+    def look(self, only: frozenset[str] | None) -> Look:
+        """How to look through a window, or at everything."""
+        ...
+
+    def within(self, only: frozenset[str] | None) -> Wanted:
+        """What is wanted in a window."""
+        ...
+
+    def seen(self, observed: Observed, only: frozenset[str] | None) -> Observed:
+        """What was observed in a window."""
+        ...
+
+
 class Index:
     """What is wanted, by namespace; made once for each wanted state."""
 
     def __init__(self, wanted: Wanted) -> None:
-        self.wanted = wanted
-        self.known = frozenset(unit.name for unit in wanted.units)
+        self.wanted: Wanted = wanted
+        self.known: AbstractSet[str] = frozenset(unit.name for unit in wanted.units)
         self._look = look_for(wanted)
         self._position = {unit.name: position for position, unit in enumerate(wanted.units)}
         self._objects: defaultdict[str, defaultdict[str, list[KernelObject]]] = defaultdict(
@@ -116,28 +160,14 @@ class Index:
             for unit, things in self._objects.get(netns, {}).items():
                 seen[unit] += things
         units = [self.wanted.units[position] for position in sorted(map(self._position.__getitem__, seen))]
-        return Wanted(units=tuple(_with(unit, seen[unit.name]) for unit in units))
+        return Wanted(units=tuple(trimmed(unit, seen[unit.name]) for unit in units))
 
     def seen(self, observed: Observed, only: frozenset[str] | None) -> Observed:
         """What was observed in a window; an end whose other is outside passes for the wanted pair's."""
-        if only is None:
-            return observed
-        objects = {key: self._whole(thing, only) for key, thing in observed.objects.items() if key[1] in only}
-        return msgspec.structs.replace(observed, objects=objects)
+        return whole_ends(observed, only, self._of)
 
-    def _whole(self, thing: KernelObject, only: frozenset[str]) -> KernelObject:
-        if not isinstance(thing, Veth) or thing.peer_netns != UNKNOWN:
-            return thing
-        for wanted in self._objects[thing.netns].get(thing.owner, ()):
-            if wanted.key == thing.key and isinstance(wanted, Veth) and wanted.peer_netns not in only:
-                return msgspec.structs.replace(
-                    thing,
-                    peer_netns=wanted.peer_netns,
-                    peer_name=wanted.peer_name,
-                    peer_mac=wanted.peer_mac,
-                    peer_altname=wanted.peer_altname,
-                )
-        return thing
+    def _of(self, netns: str, unit: str) -> Sequence[KernelObject]:
+        return self._objects[netns].get(unit, ()) if netns in self._objects else ()
 
     @cached_property
     def interest(self) -> Interest:
@@ -173,13 +203,45 @@ class Index:
         return {f"net/{family}/conf/{dev}" for family in families}
 
 
-def _with(unit: Unit, things: Sequence[KernelObject]) -> Unit:
+def trimmed(unit: Unit, things: Sequence[KernelObject]) -> Unit:
+    """The unit with what is seen of it through a window."""
     if len(things) == len(unit.objects):
         return unit
     return msgspec.structs.replace(unit, objects=tuple(sorted(things, key=lambda one: one.key)))
 
 
-def look_at(kernel: Kernel, index: Index, names: Iterable[str], held: Collection[str]) -> Found:
+def whole_ends(
+    observed: Observed, only: frozenset[str] | None, wanted: Callable[[str, str], Sequence[KernelObject]]
+) -> Observed:
+    """What was observed in a window; an end whose other is outside passes for the wanted pair's.
+
+    Args:
+        observed: by a look through the window.
+        only: the window; ``None`` where it is everything.
+        wanted: what a unit wants in a namespace, by the names of both.
+    """
+    if only is None:
+        return observed
+
+    def whole(thing: KernelObject) -> KernelObject:
+        if not isinstance(thing, Veth) or thing.peer_netns != UNKNOWN:
+            return thing
+        for one in wanted(thing.netns, thing.owner):
+            if one.key == thing.key and isinstance(one, Veth) and one.peer_netns not in only:
+                return msgspec.structs.replace(
+                    thing,
+                    peer_netns=one.peer_netns,
+                    peer_name=one.peer_name,
+                    peer_mac=one.peer_mac,
+                    peer_altname=one.peer_altname,
+                )
+        return thing
+
+    objects = {key: whole(thing) for key, thing in observed.objects.items() if key[1] in only}
+    return msgspec.structs.replace(observed, objects=objects)
+
+
+def look_at(kernel: Kernel, index: Plans, names: Iterable[str], held: Collection[str]) -> Found:
     """Look at these namespaces, and at as much more as it takes.
 
     Args:
@@ -207,7 +269,7 @@ def look_at(kernel: Kernel, index: Index, names: Iterable[str], held: Collection
     return look_at_all(kernel, index, held)
 
 
-def look_at_all(kernel: Kernel, index: Index, held: Collection[str]) -> Found:
+def look_at_all(kernel: Kernel, index: Plans, held: Collection[str]) -> Found:
     """Look at everything.
 
     Raises:
@@ -247,7 +309,7 @@ def without(found: Found, held: Iterable[RefusedUnit]) -> Wanted:
     return frozen(found.wanted, found.observed, {one.unit: one for one in held})
 
 
-def _gone(index: Index, observed: Observed, only: frozenset[str], held: Collection[str]) -> bool:
+def _gone(index: Plans, observed: Observed, only: frozenset[str], held: Collection[str]) -> bool:
     """Whether a namespace is missing, or one is there that nobody wants."""
     for name in only - {HOST}:
         users = index.users(name)

@@ -7,6 +7,7 @@ follow: recovery compares the unit with them.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from deuteron.objects import Create, Delete, KernelObject, Key, LinkUp, Netns, Observed, Run, Step, Update
@@ -72,12 +73,28 @@ def touched(steps: Iterable[Step]) -> frozenset[Key]:
     return frozenset(keys)
 
 
+class Concerns:
+    """What concerns each of many units, found without going through all that is there for each.
+
+    Args:
+        observed: what is there.
+    """
+
+    def __init__(self, observed: Observed) -> None:
+        self._objects = observed.objects
+        self._owned: defaultdict[str, list[Key]] = defaultdict(list)
+        for key in observed.objects:
+            self._owned[observed.owners[key]].append(key)
+
+    def of(self, unit: str, steps: Iterable[Step]) -> Objects:
+        """The objects that a unit owns, and those that its steps touch."""
+        keys = (*self._owned.get(unit, ()), *touched(steps))
+        return {key: self._objects[key] for key in keys if key in self._objects}
+
+
 def of_unit(observed: Observed, unit: str, steps: Iterable[Step]) -> Objects:
     """What concerns a unit: the objects that it owns, and those that its steps touch."""
-    keys = touched(steps)
-    return {
-        key: thing for key, thing in observed.objects.items() if observed.owners[key] == unit or key in keys
-    }
+    return Concerns(observed).of(unit, steps)
 
 
 def _implied(thing: KernelObject) -> tuple[KernelObject, ...]:

@@ -16,13 +16,25 @@ from deuteron.cli.options import output_option
 from deuteron.cli.settings import state_path
 from deuteron.errors import HostError
 from deuteron.files import absolute
-from deuteron.install.lay import LOG_DIR, UNIT, USER, commands, lay
+from deuteron.install.lay import (
+    API_DIRS,
+    API_USER,
+    LOG_DIR,
+    UNIT,
+    UNITS,
+    USER,
+    Kind,
+    commands,
+    laid,
+    lay,
+)
 from deuteron.install.put import Outcome, put, remove_tree, take_away, under
-from deuteron.install.standing import Standing, is_roots, out_of_reach, standing
+from deuteron.install.standing import Standing, enabled, is_roots, out_of_reach, standing
 from deuteron.state.directory import default_state_dir
 from deuteron.state.host import RUN_DIR
 
 _ROOT: Final = Path("/")
+_RUN: Final = Path("/run")
 _WHY_KEPT: Final = "with what is in it; --purge removes it"
 
 root_option = click.option(
@@ -42,30 +54,37 @@ program_option = click.option(
 
 
 @click.command("install")
+@click.option(
+    "--serve",
+    is_flag=True,
+    help="The API and the agent of `deuteron serve`, a service each, in the place of the watch.",
+)
 @root_option
 @program_option
 @dry_run_option
 @output_option
-def install_command(root: Path, program: Path | None, dry_run: bool, output: str) -> None:
-    """Lay down what makes `apply --watch` a service of systemd.
+def install_command(serve: bool, root: Path, program: Path | None, dry_run: bool, output: str) -> None:
+    """Lay down what makes `apply --watch`, or `serve`, a service of systemd.
 
-    A unit, a user, directories and a configuration; nothing is started. What somebody has changed
+    Units, users, directories and a configuration; nothing is started. What somebody has changed
     is not written over. Run again, it does nothing, or lays anew what a newer version has changed.
 
     \b
     deuteron install --dry-run
     deuteron install
+    deuteron install --serve
     deuteron install --root build/tree --program /usr/bin/deuteron
     """
     started = absolute(program) if program is not None else own_program()
-    items = lay(started)
+    kind: Kind = "serve" if serve else "watch"
+    items = lay(started, kind)
     done = put(items, root, dry_run=dry_run)
-    to_run = _to_run(absolute(root))
+    to_run = _to_run(absolute(root), kind)
     if output == "json":
         out.json(_document(done, dry_run, to_run))
     else:
         _print(done, dry_run)
-        _print_left(done, started)
+        _print_left(done, started, kind)
         changed = any(one.done in ("made", "renewed") for one in done)
         _print_commands(
             "Now run, as root:" if changed else "Where it has not been done yet, as root:", to_run
@@ -82,7 +101,7 @@ def install_command(root: Path, program: Path | None, dry_run: bool, output: str
 def uninstall_command(root: Path, dry_run: bool, purge: bool, output: str) -> None:
     """Take away what `deuteron install` has laid down.
 
-    What somebody has changed stays, and so do state and logs, unless --purge is given. The watch has
+    What somebody has changed stays, and so do state and logs, unless --purge is given. The service has
     to be stopped first; before --purge also what is applied has to be destroyed.
 
     \b
@@ -92,7 +111,7 @@ def uninstall_command(root: Path, dry_run: bool, purge: bool, output: str) -> No
     """
     state_dir = _state_dir()
     _refuse_while_used(standing(absolute(root), state_dir), dry_run=dry_run, purge=purge)
-    done = take_away(lay(own_program()), root, purge=purge, dry_run=dry_run)
+    done = take_away(laid(own_program(), absolute(root)), root, purge=purge, dry_run=dry_run)
     trees = _trees(absolute(root), state_dir, purge=purge, dry_run=dry_run)
     to_run = _to_run_after(absolute(root), done, purge=purge)
     if output == "json":
@@ -118,8 +137,12 @@ def _state_dir() -> Path:
     return Path("/var/lib/deuteron") if found == default_state_dir() else absolute(found)
 
 
-def _to_run(root: Path) -> tuple[str, ...]:
-    todo = list(commands(root))
+def _to_run(root: Path, kind: Kind = "watch") -> tuple[str, ...]:
+    todo = list(commands(root, kind))
+    if others := [one for one in enabled(root) if one not in UNITS[kind]]:
+        # One at a time programs a host.
+        disable = "systemctl disable --now" if root == _ROOT else f"systemctl --root={root} disable"
+        todo.insert(len(todo) - 1, f"{disable} {' '.join(others)}")
     if root == _ROOT and is_roots(root, _state_dir()):
         todo.insert(2, f"chown -hR {USER}: {quote(str(_state_dir()))} {RUN_DIR}")
     return tuple(todo)
@@ -128,7 +151,8 @@ def _to_run(root: Path) -> tuple[str, ...]:
 def _to_run_after(root: Path, done: Iterable[Outcome], *, purge: bool) -> tuple[str, ...]:
     if root != _ROOT or not any(one.done == "removed" for one in done):
         return ()
-    return ("systemctl daemon-reload", *([f"userdel {USER}"] if purge else []))
+    users = (USER, API_USER) if Path("/var/lib/deuteron-api").is_dir() else (USER,)
+    return ("systemctl daemon-reload", *([f"userdel {one}" for one in users] if purge else []))
 
 
 def _refuse_while_used(found: Standing, *, dry_run: bool, purge: bool) -> None:
@@ -139,7 +163,8 @@ def _refuse_while_used(found: Standing, *, dry_run: bool, purge: bool) -> None:
     """
     first: list[str] = []
     if found.watches or found.enabled:
-        first.append(f"the watch runs or is enabled: systemctl disable --now {UNIT}")
+        units = " ".join(found.enabled or (UNIT,))
+        first.append(f"the watch runs or is enabled: systemctl disable --now {units}")
     if found.committed and purge:
         first.append("what is applied would be forgotten: deuteron destroy")
     if first and not dry_run:
@@ -151,10 +176,11 @@ def _refuse_while_used(found: Standing, *, dry_run: bool, purge: bool) -> None:
 
 def _trees(root: Path, state_dir: Path, *, purge: bool, dry_run: bool) -> list[tuple[Path, str]]:
     """State and logs: kept, or removed with ``--purge``."""
-    places = [under(root, one) for one in (state_dir, LOG_DIR, RUN_DIR)]
+    places = [under(root, one) for one in (state_dir, LOG_DIR, *API_DIRS, RUN_DIR)]
     if purge:
         return [(one, "removed") for one in places if remove_tree(one, dry_run=dry_run)]
-    return [(one, "kept") for one in places[:2] if one.is_dir()]
+    run = under(root, _RUN)
+    return [(one, "kept") for one in places if not one.is_relative_to(run) and one.is_dir()]
 
 
 def _document(done: Iterable[Outcome], dry_run: bool, to_run: Iterable[str]) -> dict[str, object]:
@@ -189,11 +215,12 @@ def _removal(one: Outcome) -> str:
     return f"rm {quote(str(one.path))}"
 
 
-def _print_left(done: Iterable[Outcome], program: Path) -> None:
+def _print_left(done: Iterable[Outcome], program: Path, kind: Kind) -> None:
     left = [one for one in done if one.left]
     if not left:
         return
-    beside = f"d=$(mktemp -d); {program} install --root $d --program {program} >/dev/null"
+    serve = " --serve" if kind == "serve" else ""
+    beside = f"d=$(mktemp -d); {program} install{serve} --root $d --program {program} >/dev/null"
     differences = (f"diff -u $d{one.item.path} {quote(str(one.path))}" for one in left)
     _print_commands(
         "Somebody has changed these, so they are left; how we would have them:", (beside, *differences)

@@ -8,12 +8,18 @@ import click
 
 from deuteron.cli import output as out
 from deuteron.cli.options import output_option, state_dir_option
-from deuteron.cli.settings import host_name, state_path
+from deuteron.cli.settings import host_name, settings, state_path
 
 
 @click.group("port")
 def port_group() -> None:
-    """Attach ports to instances of this host; `deuteron serve` does the rest."""
+    """Say which instance of this host has a port; `deuteron serve` does the rest.
+
+    \b
+    deuteron port attach web --netns vm1
+    deuteron port attach db --tap tap-db
+    deuteron port detach web
+    """
 
 
 @port_group.command("attach")
@@ -23,7 +29,10 @@ def port_group() -> None:
 @state_dir_option
 @output_option
 def attach_command(port: str, netns: str, tap: str, state_dir: Path | None, output: str) -> None:
-    """Bind PORT, an id or a name, to this host, where an instance has it.
+    """Bind PORT, an id or a name, to an instance on this host.
+
+    A namespace gets a device eth0 with the port's MAC, addresses and default route; a tap is
+    plugged into the port's network, and the guest configures itself.
 
     \b
     deuteron port attach web-port --netns web
@@ -34,7 +43,7 @@ def attach_command(port: str, netns: str, tap: str, state_dir: Path | None, outp
     from deuteron.agent.link import Link  # brings what no other verb needs
     from deuteron.serve.place import feed_path
 
-    with Link(feed_path(state_path(state_dir)), host_name()) as link:
+    with Link(feed_path(state_path(state_dir), settings().api), host_name()) as link:
         revision = link.attach(port, netns=netns, tap=tap)
     _say(output, "attached", port, revision)
 
@@ -44,11 +53,15 @@ def attach_command(port: str, netns: str, tap: str, state_dir: Path | None, outp
 @state_dir_option
 @output_option
 def detach_command(port: str, state_dir: Path | None, output: str) -> None:
-    """Free PORT from this host: its device goes, its addresses stay its own."""
+    """Free PORT from this host: its device goes, its addresses stay its own.
+
+    \b
+    deuteron port detach web-port
+    """
     from deuteron.agent.link import Link
     from deuteron.serve.place import feed_path
 
-    with Link(feed_path(state_path(state_dir)), host_name()) as link:
+    with Link(feed_path(state_path(state_dir), settings().api), host_name()) as link:
         revision = link.detach(port)
     _say(output, "detached", port, revision)
 

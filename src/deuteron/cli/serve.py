@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 import msgspec
@@ -19,26 +21,39 @@ from deuteron.cli.confinement import Held, chosen_mode, confined, log_directorie
 from deuteron.cli.defect import keep_defect
 from deuteron.cli.notify import Manager, manager
 from deuteron.cli.options import output_option, parallel_option, state_dir_option
-from deuteron.cli.records import Records, configured, log_for, names_of
+from deuteron.cli.records import Records, configured, log_for, names_of, write_unit
 from deuteron.cli.sentences import keep_sentence
 from deuteron.cli.session import Session, opened
 from deuteron.cli.settings import host_name, reload, settings, state_path
 from deuteron.cli.watch import ending_on_record
 from deuteron.errors import DeuteronError, InputError
+from deuteron.kernel.linux.events import Events
 from deuteron.logs.events import Event
 from deuteron.logs.setup import Log, LogForm, take_over
 from deuteron.state import State
 
 if TYPE_CHECKING:
-    from deuteron.serve.begin import Served
+    from deuteron.agent.link import Feeding
+    from deuteron.agent.watch import Repair
+    from deuteron.agent.window import Found
+    from deuteron.serve.begin import Asked
     from deuteron.serve.follow import Following
+    from deuteron.serve.plan import Ready
 
+#: Where namespaces have their names.
+_NETNS_DIR: Final = Path("/run/netns")
 #: Characters of an interface's name, IFNAMSIZ less one.
 _LONGEST_NAME: Final = 15
 _WHO: Final = {
     "noauth": "whoever is on this host is an administrator",
     "tokens": "by the tokens of a file",
     "keystone": "by Keystone's tokens",
+}
+#: What clouds.yaml lacks, which is the person's own.
+_LACKS: Final = {
+    "noauth": "",
+    "tokens": "It lacks your token: export OS_TOKEN=... ",
+    "keystone": "It lacks who you are: export OS_USERNAME=... OS_PASSWORD=... OS_PROJECT_NAME=... ",
 }
 
 
@@ -77,12 +92,19 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     default=None,
     help="Where the API listens (default 127.0.0.1:9696).",
 )
+@click.option(
+    "--only",
+    type=click.Choice(["api", "agent"]),
+    default=None,
+    help="One of the two processes, where each is a service of its own (deuteron install --serve).",
+)
 @state_dir_option
 @parallel_option
 @output_option
 def serve_command(
     bridge_mappings: tuple[str, ...],
     listen: str | None,
+    only: str | None,
     state_dir: Path | None,
     parallel: int,
     output: LogForm,
@@ -96,23 +118,76 @@ def serve_command(
     deuteron serve --bridge-mapping physnet1:br-ex
     export OS_CLIENT_CONFIG_FILE=/var/lib/deuteron/clouds.yaml OS_CLOUD=deuteron
     openstack network create private
+
+    \b
+    deuteron serve --state-dir /tmp/try --listen 127.0.0.1:0 -o json
+    DEUTERON_API_AUTH=tokens DEUTERON_API_TOKENS_FILE=/etc/deuteron/tokens.toml deuteron serve
     """
-    from deuteron.serve.begin import Asked, api_process  # brings what no other verb needs
+    from deuteron.serve.begin import Asked  # brings what no other verb needs
 
     path = state_path(state_dir)
     api = msgspec.structs.replace(settings().api, listen=listen or settings().api.listen)
     bridges = _bridges(bridge_mappings or settings().bridge_mappings)
-    with ending_on_record(output, path), manager() as service_manager:
+    log = configured()
+    form: LogForm = "json" if output == "json" else log.form
+    asked = Asked(path, api, host_name(), bridges, chosen_mode(), form, log.level)
+    if only == "api":
+        _api_alone(asked, output)
+    elif only == "agent":
+        _agent_alone(asked, parallel, output)
+    else:
+        _both(asked, parallel, output)
+
+
+def _both(asked: Asked, parallel: int, output: LogForm) -> None:
+    """The whole of it: the API's process is a child of this one."""
+    from deuteron.serve.begin import api_process
+
+    path = asked.state_dir
+    with ending_on_record(output, path):
         with State(path):
             pass  # made and checked
-        asked = Asked(path, api, host_name(), bridges, chosen_mode(), output)
-        with api_process(asked, keep_defect) as served:
-            _say(asked.state_dir, served, api.auth, api.keystone_url, bridges, output)
-            with (
-                confined(path, files=settings_files(), write=log_directories(), mode=asked.mode) as held,
-                opened(state_dir, parallel, privileged=held.broker) as session,
-            ):
-                _follow(session, served, held, tuple(bridges.values()), output, service_manager)
+        # The manager's socket comes after the fork: the API has nothing to tell it.
+        with api_process(asked, keep_defect) as served, manager() as service_manager:
+            _say(asked, path, served.url, served.missing, output)
+            with _held(asked, parallel) as (held, session):
+                following = Around(
+                    served.link,
+                    lambda: served.child.ended,
+                    served.child.reopen,
+                    tuple(asked.bridges.values()),
+                )
+                _follow(session, following, held, output, service_manager)
+
+
+def _agent_alone(asked: Asked, parallel: int, output: LogForm) -> None:
+    """The agent; the API is another service, which may be started anew meanwhile."""
+    from deuteron.serve.apart import Dialer, LastingLink, uid_of
+    from deuteron.serve.place import feed_path
+
+    uids = uid_of(asked.api.user) | {os.geteuid()}
+    with ending_on_record(output, asked.state_dir), manager() as service_manager:
+        with State(asked.state_dir):
+            pass
+        with Dialer(feed_path(asked.state_dir, asked.api), uids, asked.mode) as dialer:
+            if output != "json":
+                click.echo(f"This host follows the API on {feed_path(asked.state_dir, asked.api)}.")
+            with _held(asked, parallel) as (held, session):
+                link = LastingLink(dialer, asked.host, asked.bridges, service_manager.alive)
+                bridges = tuple(asked.bridges.values())
+                around = Around(link, lambda: dialer.ended, lambda: None, bridges, link.while_away)
+                _follow(session, around, held, output, service_manager)
+
+
+@contextmanager
+def _held(asked: Asked, parallel: int) -> Iterator[tuple[Held, Session]]:
+    """This process confined, and what it programs the host with."""
+    path = asked.state_dir
+    with (
+        confined(path, files=settings_files(), write=log_directories(), mode=asked.mode) as held,
+        opened(path, parallel, privileged=held.broker) as session,
+    ):
+        yield held, session
 
 
 def _bridges(mappings: Sequence[str]) -> dict[str, str]:
@@ -133,33 +208,83 @@ def _bridges(mappings: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _say(
-    path: Path, served: Served, auth: str, keystone: str, bridges: Mapping[str, str], form: LogForm
-) -> None:
+def _api_alone(asked: Asked, output: LogForm) -> None:
+    """The API; the agent is another service, which may be started anew meanwhile."""
+    from deuteron.serve.begin import absent, serve_api
+    from deuteron.serve.known import HEARTBEAT
+    from deuteron.serve.place import API_DIRECTORY
+
+    directory = asked.api.directory or asked.state_dir / API_DIRECTORY
+    with ending_on_record(output, directory), manager() as service_manager:
+
+        def began(ready: Ready, url: str) -> None:
+            _say(asked, directory, url, (*absent(asked.bridges), *ready.lacking), output)
+            sys.stdout.flush()
+            service_manager.ready(HEARTBEAT)
+
+        serve_api(asked, keep_defect, began, service_manager)
+        service_manager.stopping()
+
+
+def _say(asked: Asked, directory: Path, url: str, missing: tuple[str, ...], output: LogForm) -> None:
+    """What a person who starts it, or a script, wants to know.
+
+    Args:
+        asked: what is served.
+        directory: where the clients' file is written.
+        url: of the API.
+        missing: what does not work here.
+        output: ``text`` or ``json``.
+    """
     from deuteron.serve.place import CLOUD, write_clouds
 
-    file = "" if served.url.startswith("unix:") else str(write_clouds(path, served.url, auth, keystone))
-    if form == "json":
+    api = asked.api
+    file = "" if url.startswith("unix:") else str(write_clouds(directory, url, api.auth, api.keystone_url))
+    if output == "json":
         said = Said(
-            listen=served.url, auth=auth, clouds=file, cloud=CLOUD, bridges=bridges, missing=served.missing
+            listen=url, auth=api.auth, clouds=file, cloud=CLOUD, bridges=asked.bridges, missing=missing
         )
         click.echo(msgspec.json.encode(said).decode())
         return
-    click.echo(f"The Networking API listens on {served.url} ({_WHO[auth]}).")
+    click.echo(f"The Networking API listens on {url} ({_WHO[api.auth]}).")
     if file:
-        click.echo(f"Clients: export OS_CLIENT_CONFIG_FILE={file} OS_CLOUD={CLOUD}")
-    out.notices(f"missing: {one}" for one in served.missing)
+        click.echo(f"Clients: export OS_CLIENT_CONFIG_FILE={quote(file)} OS_CLOUD={CLOUD}")
+        click.echo(f"{_LACKS[api.auth]}Then, for instance: openstack network list")
+    out.notices(f"missing: {one}" for one in missing)
+
+
+class Around(NamedTuple):
+    """What the loop is given of the API's side.
+
+    Attributes:
+        link: to the API.
+        ended: whether who must not end has.
+        reopen: has the API open its log again, where it is a child.
+        bridges: the host's bridges that views may name.
+        while_away: is given what to call while the API does not answer.
+    """
+
+    link: Feeding
+    ended: Callable[[], bool]
+    reopen: Callable[[], None]
+    bridges: tuple[str, ...]
+    while_away: Callable[[Callable[[], None]], None] = lambda _mend: None
 
 
 class _Teller:
     """Records of what the loop does as a whole; of the changes the session's own tell."""
 
-    def __init__(self, log: Log, state_dir: Path, interval: float, manager: Manager) -> None:
+    def __init__(
+        self, log: Log, state_dir: Path, interval: float, manager: Manager, reopen: Callable[[], None]
+    ) -> None:
+        self._reopen = reopen
         self._log = log
         self._state_dir = state_dir
         self._interval = interval
         self._manager = manager
         self._again = False
+        #: Numbers the mendings; each is told by :meth:`repaired`.
+        self.mendings = Records()
 
     def reread(self) -> None:
         """Read the configuration again, and go on in the file that has the log's name; a signal's handler."""
@@ -176,6 +301,22 @@ class _Teller:
         self._log.write(Event.TROUBLE, code=error.code)
         self._manager.alive()
 
+    def repaired(self, repair: Repair) -> None:
+        """A unit that others had changed was mended, or could not be."""
+        write_unit(
+            self._log,
+            repair.result,
+            repair.steps,
+            revision=self.mendings.revision,
+            seconds=repair.seconds,
+            noticed=repair.noticed,
+        )
+        self._manager.alive()
+
+    def looked(self, found: Found) -> None:  # noqa: ARG002 -- so that is the listener's protocol
+        """Nothing to say, but to a watchdog."""
+        self._manager.alive()
+
     def alive(self) -> None:
         """For a watchdog; and the moment for what a signal has asked for."""
         self._manager.alive()
@@ -186,17 +327,11 @@ class _Teller:
                 where = configured()
                 self._log.rename(names_of(where, self._state_dir))
                 self._log.reopen(where.file)
+                self._reopen()
                 self._log.write(Event.CONFIG_READ)
 
 
-def _follow(
-    session: Session,
-    served: Served,
-    held: Held,
-    bridges: Sequence[str],
-    form: LogForm,
-    manager: Manager,
-) -> None:
+def _follow(session: Session, around: Around, held: Held, output: LogForm, manager: Manager) -> None:
     """Follow the API until SIGTERM or Ctrl-C.
 
     Raises:
@@ -206,25 +341,34 @@ def _follow(
     from deuteron.serve.child import gone
     from deuteron.serve.follow import Following
 
-    path, interval = session.state.path, settings().interval
-    log = log_for(msgspec.structs.replace(configured(), form=form), path, sys.stdout)
+    path, interval, where = session.state.path, settings().interval, configured()
+    if output == "json":
+        where = msgspec.structs.replace(where, form=output)
+    log = log_for(where, path, sys.stdout)
     take_over(log, partial(keep_defect, path))
     held.tell(log)
     change = session._replace(records=Records(log)).change
-    teller = _Teller(log, path, interval, manager)
-    following = Following(
-        served.link,
-        Follower(session.kernels[0], session.state, change, bridges),
-        session.kernels[0],
-        session.state,
-        teller,
-        interval=interval,
-        ended=lambda: served.child.ended,
-    )
-    with _signals(following, teller):
-        following.run()
+    teller = _Teller(log, path, interval, manager, around.reopen)
+    events = Events(_NETNS_DIR, heard=held.heard)
+    try:
+        following = Following(
+            around.link,
+            Follower(session.kernels[0], session.state, change, around.bridges),
+            session.kernels[0],
+            session.state,
+            teller,
+            interval=interval,
+            ended=around.ended,
+            ears=events,
+            change=session._replace(records=teller.mendings).change,
+        )
+        around.while_away(following.meanwhile)
+        with _signals(following, teller):
+            following.run()
+    finally:
+        events.close()
     manager.stopping()
-    if served.child.ended:
+    if around.ended():
         raise gone()
     log.write(Event.WATCH_ENDED)
 

@@ -10,7 +10,7 @@ import click
 
 from deuteron.cli import output as out
 from deuteron.cli.options import output_option, state_dir_option
-from deuteron.cli.settings import host_name, state_path
+from deuteron.cli.settings import host_name, settings, state_path
 
 
 @click.command("wait")
@@ -27,6 +27,12 @@ from deuteron.cli.settings import host_name, state_path
 def wait_command(timeout: float, state_dir: Path | None, output: str) -> None:
     """Wait until this host has done all that the API was asked before.
 
+    For scripts and tests, in place of a sleep:
+
+    \b
+    openstack floating ip create public --port web
+    deuteron wait && ping -c 1 203.0.113.50
+
     Exit status 0: it has. 1: the time is over, or something is not as wanted; what is named.
     """
     from deuteron.agent.link import Link  # brings what no other verb needs
@@ -34,7 +40,7 @@ def wait_command(timeout: float, state_dir: Path | None, output: str) -> None:
     from deuteron.serve.place import feed_path
 
     deadline = time.monotonic() + timeout
-    with Link(feed_path(state_path(state_dir)), host_name()) as link:
+    with Link(feed_path(state_path(state_dir), settings().api), host_name()) as link:
         found = link.settled(min(timeout, LONGEST_WAIT))
         wanted = found.wanted
         while found.revision < wanted and (left := deadline - time.monotonic()) > 0:

@@ -7,16 +7,18 @@ of them; a command on the host (``deuteron port attach``, ``deuteron wait``) ope
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from deuteron.errors import DeuteronError
 from deuteron.feed import wire
+from deuteron.feed.changed import Told, Undecided, Unnumbered, part_of
+from deuteron.feed.listening import unix_socket
 from deuteron.feed.status import Outcomes
-from deuteron.feed.view import host_view, part
+from deuteron.feed.view import host_view
 from deuteron.feed.wire import (
     Attach,
     Await,
@@ -34,16 +36,19 @@ from deuteron.feed.wire import (
     Want,
     Welcome,
 )
+from deuteron.heap import give_back
 from deuteron.store.store import Unit
 
 T = TypeVar("T")
 
 #: Connections at a time; more are closed as they come.
 CONNECTIONS: Final = 64
-#: Seconds in which the first message has to come.
+#: Seconds in which the first message has to come, and the rest of any that has begun.
 _GREETING: Final = 10.0
 #: Changes that are told as a part; a host that is further behind gets the whole view.
 _PART: Final = 1000
+#: States written at a time: who else writes meanwhile does not wait for a thousand.
+_SHOWN: Final = 100
 
 #: Writes that a port is here (a profile) or is not any more (``None``): the ports' own code does it.
 Bind = Callable[[Unit, str, str, Mapping[str, str] | None], None]
@@ -91,6 +96,8 @@ class Feed:
         self._bind = bind
         self._uids = frozenset(uids)
         self._outcomes = Outcomes()
+        #: What the host and revision of the last answer know: one host is served.
+        self._told: dict[tuple[str, int], Told] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._refused: list[str] = []
@@ -144,7 +151,7 @@ class Feed:
         guest = Guest(greeting.host, greeting.bridges)
         await _send(writer, Welcome(request=greeting.request, revision=self._store.revision))
         while True:
-            message = await wire.read(wire.API, reader)
+            message = await wire.read(wire.API, reader, _GREETING)
             await _send(writer, await self._answer(guest, message))  # type: ignore[arg-type]  # decoded by API
 
     async def _answer(self, guest: Guest, message: ToApi) -> ToAgent:
@@ -174,17 +181,25 @@ class Feed:
         # A store that was put back is behind what the agent knows: it gets the whole view.
         if newest == message.since:
             return Same(request=message.request, revision=newest)
-        if 0 < message.since < newest:
-            change = await self._store.read(lambda unit: _change(unit, guest, message))
-            if change is not None:
-                return change
-        return await self._store.write(lambda unit: _view(unit, guest, message.request))
+        told = self._told.get((guest.host, message.since))
+        if told is not None and (change := await self._part(told, message)) is not None:
+            self._told = {(guest.host, change.revision): told.after(change.part)}
+            return change
+        view = await self._store.write(lambda unit: _view(unit, guest, message.request))
+        self._told = {(guest.host, view.revision): Told.of(view.view, guest.bridges)}
+        return view
+
+    async def _part(self, told: Told, message: Want) -> Change | None:
+        try:
+            return await self._store.read(lambda unit: _change(unit, told, message, writes=False))
+        except Unnumbered:
+            return await self._store.write(lambda unit: _change(unit, told, message, writes=True))
 
     async def _status(self, guest: Guest, message: Status) -> Done:
         # What resources show is written before whoever waits for this revision is told of it.
         fresh = self._outcomes.shown(message)
-        if fresh:
-            await self._store.write(lambda unit: self._outcomes.write(unit, fresh))
+        for at in range(0, len(fresh), _SHOWN):
+            await self._store.write(partial(Outcomes.write, items=fresh[at : at + _SHOWN]))
         self._outcomes.take(guest.host, message)
         return Done(request=message.request)
 
@@ -202,35 +217,15 @@ class Feed:
         return Settled(request=request, wanted=wanted, revision=reached, failed=failed)
 
 
-def unix_socket(path: Path) -> socket.socket:
-    """A unix socket of mode 0600, bound; one that an earlier process left is replaced.
-
-    Raises:
-        OSError: it cannot be made.
-    """
-    path.unlink(missing_ok=True)
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-    before = os.umask(0o177)
-    try:
-        made.bind(str(path))
-    except OSError:
-        made.close()
-        raise
-    finally:
-        os.umask(before)
-    return made
-
-
-def _change(unit: Unit, guest: Guest, message: Want) -> Change | None:
+def _change(unit: Unit, told: Told, message: Want, *, writes: bool) -> Change | None:
     changes = unit.changes(message.since, _PART)
-    known = list(changes) if changes is not None else None
-    if not known or len(known) >= _PART:
+    if not changes or len(changes) >= _PART:
         return None
-    found = part(unit, guest.host, known)
-    if found is None:
+    try:
+        found = part_of(unit, told, changes, writes=writes)
+    except Undecided:
         return None
-    revision = known[-1].revision
-    return Change(request=message.request, revision=revision, since=message.since, part=found)
+    return Change(request=message.request, revision=changes[-1].revision, since=message.since, part=found)
 
 
 def _view(unit: Unit, guest: Guest, request: int) -> View:
@@ -242,3 +237,5 @@ def _view(unit: Unit, guest: Guest, request: int) -> View:
 async def _send(writer: asyncio.StreamWriter, message: ToAgent) -> None:
     writer.write(wire.encode(message))
     await writer.drain()
+    if isinstance(message, View):
+        give_back()

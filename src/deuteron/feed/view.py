@@ -11,21 +11,15 @@ router stands among ``refused`` with its reason, what refers to something left o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
 
-from deuteron.domain import FieldError, HostView, Leg, RefusedRouter
+from deuteron.domain import FieldError, HostView, Leg, RefusedRouter, Router
 from deuteron.domain.host_view import LEGS
 from deuteron.feed import rows
-from deuteron.feed.part import KINDS, Gone, Kind, Part, sorted_values
+from deuteron.feed.part import KINDS, Kind, sorted_values
 from deuteron.resources import RESOURCES
-from deuteron.store.changes import Change
 from deuteron.store.store import Unit
-
-#: What does not concern a host at all.
-_ELSEWHERE: Final = frozenset({"rbac_policies", "quotas", "agents", "availability_zones", "tags"})
-#: What a part can be made of; a change of anything else is told by the whole view.
-_PARTS: Final[Mapping[str, Kind]] = {"ports": "port", "floatingips": "floatingip"}
 
 
 def host_view(unit: Unit, host: str, mappings: Mapping[str, str]) -> HostView:
@@ -57,7 +51,7 @@ def host_view(unit: Unit, host: str, mappings: Mapping[str, str]) -> HostView:
     for row in unit.find(RESOURCES["routers"]):
         found.names[row.id] = row.name
         found.make("router", row.id, rows.router, row, of_router[row.id])
-    rules = _by_floating(unit.find(RESOURCES["port_forwardings"]))
+    rules = by_floating(unit.find(RESOURCES["port_forwardings"]))
     routers = found.values["router"]
     for row in unit.find(RESOURCES["floatingips"]):
         router = routers.get(row.router_id or "")
@@ -66,87 +60,55 @@ def host_view(unit: Unit, host: str, mappings: Mapping[str, str]) -> HostView:
     return found.view()
 
 
-def part(unit: Unit, host: str, changes: Iterable[Change]) -> Part | None:
-    """What changes of the store mean to a host.
-
-    Returns:
-        ``None`` where the changed rows alone do not tell it: more than instances' ports and floating
-        IPs has changed, or one of these does not fit; the whole view tells it then.
-    """
-    touched: dict[str, set[str]] = {collection: set() for collection in _PARTS}
-    known = [one for one in changes if one.resource not in _ELSEWHERE]
-    for one in known:
-        if one.resource not in touched:
-            return None
-        touched[one.resource].add(one.id)
-    if any(_left_router(one, touched["floatingips"]) for one in known):
-        return None
-    made = _Found(host)
-    try:
-        for row in _rows(unit, "ports", touched["ports"]):
-            if row.device_owner in rows.ROUTER_OWNERS or rows.is_agent_gateway(row, host):
-                return None
-            if rows.concerns(row, host):
-                made.values["port"][row.id] = rows.port(row, host)
-        _floating_ips(unit, made, touched["floatingips"])
-    except ValueError:
-        return None
-    gone = (
-        Gone(kind=kind, id=ident)
-        for collection, kind in _PARTS.items()
-        for ident in touched[collection] - made.values[kind].keys()
-    )
-    ports, floating = made.values["port"], made.values["floatingip"]
-    return Part(ports=tuple(ports.values()), floating_ips=tuple(floating.values()), gone=tuple(sorted(gone)))
-
-
-def _left_router(change: Change, floating: set[str]) -> bool:
-    """Whether a port has gone that was a router's: a floating IP's own names that."""
-    hint = change.router_id
-    return (
-        change.resource == "ports" and change.kind == "delete" and hint is not None and hint not in floating
-    )
-
-
-def _floating_ips(unit: Unit, made: _Found, ids: set[str]) -> None:
-    floating = _rows(unit, "floatingips", ids)
-    if not floating:
-        return
-    rules = _by_floating(unit.find(RESOURCES["port_forwardings"], floatingip_id=sorted(ids)))
-    known = _rows(unit, "routers", {row.router_id for row in floating if row.router_id})
-    routers = {row.id: row for row in known}
-    for row in floating:
-        router = routers.get(row.router_id or "")
-        made.values["floatingip"][row.id] = rows.floating_ip(row, rules[row.id], router)
-
-
-def _rows(unit: Unit, collection: str, ids: set[str]) -> list[Any]:
-    return unit.find(RESOURCES[collection], id=sorted(ids)) if ids else []
-
-
-def _by_floating(found: Iterable[Any]) -> defaultdict[str, list[Any]]:
+def by_floating(found: Iterable[Any]) -> defaultdict[str, list[Any]]:
+    """Port forwardings by their floating IP."""
     rules: defaultdict[str, list[Any]] = defaultdict(list)
     for one in found:
         rules[one.floatingip_id].append(one)
     return rules
 
 
-def _legs(unit: Unit, found: _Found) -> None:
-    """Number the legs of the distributed routers whose external network has an agent's gateway port here.
+def legs_pool(host: str) -> str:
+    """The pool that a host's legs have their numbers of."""
+    return f"leg/{host}"
 
-    A number is a row under a constraint: it is given once, and kept as long as the router is there.
+
+def has_leg(router: Router, homes: Collection[str]) -> bool:
+    """Whether a router has a leg into a fip namespace.
+
+    Args:
+        router: that is here.
+        homes: networks on which this host's fip namespaces have a port.
     """
+    return router.distributed and router.gateway is not None and router.gateway.network_id in homes
+
+
+def leg_of(unit: Unit, host: str, router: Router) -> Leg | None:
+    """The leg of a router that has one; ``None``: no number is left.
+
+    A number is a row under a constraint: it is given once, and kept as long as the router has a leg.
+
+    Args:
+        unit: of a write.
+        host: as in ``binding:host_id``.
+        router: whose.
+    """
+    index = unit.number(legs_pool(host), router.id, 0, LEGS - 1)
+    if index is None or router.gateway is None:
+        return None
+    return Leg(router_id=router.id, network_id=router.gateway.network_id, index=index)
+
+
+def _legs(unit: Unit, found: _Found) -> None:
+    """Number the legs of the distributed routers whose external network has an agent's gateway port here."""
     ports = found.values["port"]
-    networks = {ports[one].network_id for one in found.values["agent_gateway"] if one in ports}
-    for router in list(found.values["router"].values()):
-        if not (router.distributed and router.gateway and router.gateway.network_id in networks):
-            continue
-        index = unit.number(f"leg/{found.host}", router.id, 0, LEGS - 1)
-        if index is None:
+    homes = {ports[one].network_id for one in found.values["agent_gateway"] if one in ports}
+    for router in [one for one in found.values["router"].values() if has_leg(one, homes)]:
+        leg = leg_of(unit, found.host, router)
+        if leg is None:
             found.refuse(router.id, "no-leg-left", f"{LEGS} distributed routers are on this host; delete one")
         else:
-            network = router.gateway.network_id
-            found.values["leg"][router.id] = Leg(router_id=router.id, network_id=network, index=index)
+            found.values["leg"][router.id] = leg
 
 
 class _Found:

@@ -279,15 +279,23 @@ def ended() -> FeedError:
     )
 
 
-async def read(side: Side, reader: asyncio.StreamReader) -> ToApi | ToAgent:
+async def read(side: Side, reader: asyncio.StreamReader, patience: float | None = None) -> ToApi | ToAgent:
     """The next message.
+
+    Args:
+        side: who reads.
+        reader: from where.
+        patience: seconds that a message may take once it has begun; ``None``: as long as it likes.
 
     Raises:
         FeedError: it is none (``feed-bad-frame``, ``feed-frame-too-large``), or none comes (``feed-ended``).
+        TimeoutError: it takes too long.
     """
     try:
-        header = await reader.readexactly(_HEADER.size)
-        return side.decode(await reader.readexactly(side.size(header)))
+        header = await reader.readexactly(1)
+        async with asyncio.timeout(patience):
+            header += await reader.readexactly(_HEADER.size - 1)
+            return side.decode(await reader.readexactly(side.size(header)))
     except (asyncio.IncompleteReadError, ConnectionError) as error:
         raise ended() from error
 

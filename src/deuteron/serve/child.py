@@ -6,14 +6,16 @@ import os
 import select
 import socket
 import time
+from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Final, NoReturn, Self
 
 import msgspec
 
 from deuteron.errors import HostError, InputError
-from deuteron.serve.api_process import Keep, Wires, live
 from deuteron.serve.plan import Plan, Ready
+from deuteron.serve.wires import Keep, Wires
 
 #: Seconds until it serves: a store of another version is brought to this one before.
 _BEGINNING: Final = 60.0
@@ -30,18 +32,20 @@ class Child:
         plan: how it is to serve.
         http: the API's listening socket.
         feed: the feed's, bound.
-        keep: see :data:`deuteron.serve.api_process.Keep`.
+        keep: see :data:`deuteron.serve.wires.Keep`.
 
     Raises:
         HostError: ``no-process``, fork(2) refuses.
     """
 
     def __init__(self, plan: Plan, http: socket.socket, feed: socket.socket, keep: Keep) -> None:
-        self._ready, ready = os.pipe()
-        life, self._life = os.pipe()
+        self._ready, ready = os.pipe()  # nosec R101 # without descriptors left this process ends
+        life, self._life = os.pipe()  # nosec R101 # of both processes: each closes the other's
         try:
             self.pid = os.fork()
         except OSError as error:
+            for one in (self._ready, ready, life, self._life):
+                os.close(one)
             raise HostError(
                 "no-process",
                 f"the API's process cannot be made: {error.strerror}; raise the limit of processes"
@@ -50,7 +54,7 @@ class Child:
         if self.pid == 0:
             os.close(self._ready)
             os.close(self._life)
-            _be(plan, Wires(http, feed, ready, life), keep)
+            _be(plan, Wires(http, feed, partial(_say, ready), life), keep)
         os.close(ready)
         os.close(life)
         self._ended = False
@@ -84,6 +88,11 @@ class Child:
             self._ended = os.waitpid(self.pid, os.WNOHANG)[0] == self.pid
         return self._ended
 
+    def reopen(self) -> None:
+        """Have it open its log again."""
+        with suppress(BrokenPipeError):  # it has ended, which is told elsewhere
+            os.write(self._life, b"\n")
+
     def close(self) -> None:
         """Have it end: what is under way is answered first."""
         os.close(self._life)
@@ -109,10 +118,20 @@ def gone() -> HostError:
     )
 
 
+def _say(ready: int, said: Ready) -> None:
+    # Where nobody reads any more the agent's process has ended, and this one is about to.
+    with suppress(BrokenPipeError):
+        os.write(ready, msgspec.json.encode(said))
+    os.close(ready)
+
+
 def _be(plan: Plan, wires: Wires, keep: Keep) -> NoReturn:
     """The forked child's whole life, without what belongs to its parent."""
     status = _DEFECT
     try:
+        # Only here: the agent's process, which programs the host, holds nothing of what serves requests.
+        from deuteron.serve.api_process import live
+
         status = live(plan, wires, keep)
     finally:
         os._exit(status)

@@ -1,56 +1,61 @@
-"""The agent's loop: views come, the host follows, what became of it goes back.
+"""The agent's loop: views come, the host follows, what became of it goes back; what others change is mended.
 
 ::
 
     want -> View   -> begin: a look at everything
             Change -> follow: a look at what it touches     -> tell
             Same   -> rest: the view is committed; entries that were made without a look are looked at
-    each interval, and when a unit in quarantine is due     -> begin again: what somebody changed is put back
-    an error                                                -> say its code, wait, begin again
+    an event of the kernel, each interval, a unit in quarantine that is due
+                   -> the watch looks there and mends        -> tell, where a unit's status is another now
+    an error       -> say its code, wait, begin again
+
+One thread waits for the API's socket and the kernel's at once.  What others change waits for a view
+that is being made, and a view for a look: at most half of the time goes to looks.
 """
 
 from __future__ import annotations
 
+import select
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, Protocol
 
-from deuteron.agent.link import Link
+from deuteron.agent import watch
+from deuteron.agent.link import Feeding
+from deuteron.agent.live import LiveIndex
+from deuteron.agent.mend import Changer
+from deuteron.agent.model import Model, homes
 from deuteron.agent.serve import Follower, Report
-from deuteron.agent.watch import Collector, Stopped
-from deuteron.agent.window import Index, look_at
+from deuteron.agent.watch import Collector, Stopped, Watch
 from deuteron.apply.engine import Prepared
-from deuteron.apply.result import Reporter
+from deuteron.apply.result import Reporter, UnitResult
 from deuteron.domain import FieldError
 from deuteron.errors import DeuteronError, InputError
 from deuteron.feed.part import Part
-from deuteron.feed.wire import LONGEST_WAIT, Change, FeedError, Same, View
+from deuteron.feed.wire import Change, FeedError, Item, Same, View
 from deuteron.kernel.protocol import Kernel
+from deuteron.serve.mending import Deaf, Ears, ServedRoad
 from deuteron.state.directory import State
 
 #: Seconds without anything new after which the view is written down.
 IDLE: Final = 0.3
+#: Seconds for which a question to the API may stay open: what became of a mending is told after it.
+_QUESTION: Final = 2.0
 #: Seconds until the next try after an error, and the most.
 _RETRY: Final = 0.2
 _LONGEST_RETRY: Final = 30.0
 #: Seconds for a process whose socket is closed to have ended.
 _LAST_MOMENT: Final = 5.0
 _POLL: Final = 0.02
-#: Seconds between two tries of a unit in quarantine, at the least.
-_LEAST: Final = 1.0
 
 
-class Listener(Protocol):
+class Listener(watch.Listener, Protocol):
     """Who wants to hear of it."""
 
     def begun(self, namespaces: int) -> None:
         """All that the API has was applied for the first time."""
-        ...
-
-    def trouble(self, error: DeuteronError) -> None:
-        """A view, a look or a change as a whole was refused; it is tried again."""
         ...
 
     def alive(self) -> None:
@@ -69,11 +74,13 @@ class Following:
         listener: who is told.
         interval: seconds between two looks at everything.
         ended: whether the API's process has ended.
+        ears: tell of the kernel; without any the host is looked at each interval alone.
+        change: what mendings are made by; without it what the follower's own changes are.
     """
 
     def __init__(
         self,
-        link: Link,
+        link: Feeding,
         follower: Follower,
         kernel: Kernel,
         state: State,
@@ -81,6 +88,8 @@ class Following:
         *,
         interval: float,
         ended: Callable[[], bool],
+        ears: Ears | None = None,
+        change: Changer | None = None,
     ) -> None:
         self._link = link
         self._follower = follower
@@ -89,18 +98,26 @@ class Following:
         self._listener = listener
         self._interval = interval
         self._ended = ended
+        self._ears: Ears = ears or Deaf()
+        self._change = change or follower.change
+        self._watch: Watch | None = None
+        self._index: LiveIndex | None = None
         self._stop = threading.Event()
         self._whole = True
+        self._asked = False
         self._resting = False
         self._began = False
         self._retry = 0.0
         self._trouble = ""
-        self._next_look = 0.0
-        self._unconfirmed: frozenset[str] = frozenset()
+        self._failed_units: set[str] = set()
+        self._untold: dict[str, Item] = {}
 
     def stop(self) -> None:
         """End after the unit in progress; may be called by a signal's handler."""
         self._stop.set()
+        if self._watch is not None:
+            self._watch.stop()
+        self._ears.wake()
         self._link.stop()
 
     def run(self) -> None:
@@ -109,11 +126,15 @@ class Following:
         Raises:
             FeedError: the API's process does not answer any more.
         """
+        with suppress(Stopped):
+            self._run()
+        with suppress(DeuteronError, FieldError):  # the next start looks at everything
+            self._follower.rest()
+
+    def _run(self) -> None:
         while not self._stop.is_set():
             try:
                 self._turn()
-            except Stopped:
-                break
             except FeedError:
                 if self._stop.is_set() or self._gone():
                     break
@@ -124,8 +145,6 @@ class Following:
                 self._failed(InputError("feed-bad-view", f"what the API asks does not fit together: {error}"))
             else:
                 self._retry, self._trouble = 0.0, ""
-        with suppress(DeuteronError, FieldError):  # the next start looks at everything
-            self._follower.rest()
 
     def _gone(self) -> bool:
         """Whether the other process has ended; its socket closes a moment before it has."""
@@ -136,65 +155,106 @@ class Following:
         return True
 
     def _turn(self) -> None:
-        since = 0 if self._whole else self._follower.revision
-        match self._link.want(since, self._wait()):
-            case View(revision=revision, view=view) if self._whole:
-                self._done(self._follower.begin(revision, view, self._reporter))
-                self._looked()
-            case View(revision=revision, view=view):
-                self._done(self._follower.take(revision, view, self._reporter, self._held()))
-            case Change(revision=revision, part=part) if part == Part():
-                # Nothing of this host's; so it need not be written down, though that is the newest revision.
-                self._link.tell(revision, self._follower.follow(revision, part).items)
-            case Change(revision=revision, part=part):
-                self._done(self._follower.follow(revision, part, self._reporter, self._held()))
-            case Same():
-                self._idle()
+        if self._whole:
+            self._begin()
+        else:
+            self._wait()
         self._listener.alive()
 
-    def _wait(self) -> float:
-        """How long there may be nothing new."""
-        if self._whole or not self._resting:
-            return IDLE
-        return min(LONGEST_WAIT, max(0.0, self._next_look - time.monotonic()))
-
-    def _idle(self) -> None:
-        """Nothing has come for a while."""
-        if not self._resting:
-            self._confirm()
-            self._follower.rest()
-            self._resting = True
-        if time.monotonic() >= self._next_look:
-            self._whole = True
-
-    def _confirm(self) -> None:
-        """Look at what was made without a look; where it is not so, at everything."""
-        names, self._unconfirmed = self._unconfirmed, frozenset()
-        if names:
-            found = look_at(self._kernel, Index(self._follower.model.wanted), names, self._held())
-            self._whole = bool(found.units)
-
-    def _looked(self) -> None:
+    def _begin(self) -> None:
+        """Bring the host to all that the API has, by a look at everything."""
+        if self._asked:
+            self._asked = False
+            self._link.take()  # of before the error
+        answer = self._link.want(0, IDLE)
+        if not isinstance(answer, View):
+            return
+        report = self._follower.begin(answer.revision, answer.view, self._reporter, self._listen)
         self._whole = False
+        self._done(report)
         if not self._began:
             self._began = True
             places = self._follower.model.wanted.units
             self._listener.begun(len({thing.key[1] for unit in places for thing in unit.objects} - {""}))
 
+    def _listen(self, model: Model) -> None:
+        """Hear of what happens to what is going to be wanted."""
+        self._index = LiveIndex(model)
+        road = ServedRoad(self._change, self._state, self._follower, self._mended)
+        self._watch = Watch(
+            self._kernel, self._index, self._ears, road, self._listener, interval=self._interval
+        )
+        self._watch.listen()
+        if self._stop.is_set():
+            self._watch.stop()
+
+    @property
+    def _watching(self) -> Watch:
+        if self._watch is None:
+            raise RuntimeError("no view has come yet")
+        return self._watch
+
+    def _wait(self) -> None:
+        """Wait for a view and for a reason to look, whichever comes first."""
+        if not self._asked:
+            self._tell_untold()
+            self._link.ask(self._follower.revision, _QUESTION if self._resting else IDLE)
+            self._asked = True
+        mender = self._watching
+        mender.hear(self._ears.wait(max(0.0, mender.due() - time.monotonic()), self._link.fileno()))
+        if self._stop.is_set():
+            return
+        if select.select([self._link.fileno()], [], [], 0)[0]:
+            self._asked = False
+            self._answered(self._link.take())
+        mender.attend()
+
+    def _answered(self, answer: View | Change | Same) -> None:
+        match answer:
+            case View(revision=revision, view=view):
+                self._done(self._follower.take(revision, view, self._reporter, self._watching.held))
+            case Change(revision=revision, part=part) if part == Part():
+                # Nothing of this host's; so it need not be written down, though that is the newest revision.
+                self._link.tell(revision, self._follower.follow(revision, part).items)
+            case Change(revision=revision, part=part):
+                self._done(self._follower.follow(revision, part, self._reporter, self._watching.held))
+            case Same():
+                self._idle()
+
+    def _idle(self) -> None:
+        """Nothing has come for a while."""
+        self._watching.echo.rest()
+        if not self._resting:
+            self._follower.rest()
+            self._resting = True
+
     def _done(self, report: Report) -> None:
         self._resting = False
-        self._unconfirmed |= report.unconfirmed
+        if self._index is not None:
+            self._index.change(report.changes)
+            names = {netns for one in report.changes for netns in homes(one.before) | homes(one.after)}
+            self._watching.echo.wrote(names, report.unconfirmed)
+        failed = {one.unit for one in report.items if one.state == "failed"}
+        if failed or self._watching.held:
+            self._watching.judge()
+        self._failed_units = (self._failed_units - {one.unit for one in report.items}) | failed
+        for one in report.items:
+            self._untold.pop(one.unit, None)
         self._link.tell(report.revision, report.items)
-        self._next_look = time.monotonic() + self._due()
 
-    def _due(self) -> float:
-        """Seconds until the next look at everything: a unit that failed is tried again before."""
-        now = self._state.clock()
-        waits = [(one.next - now).total_seconds() for one in self._state.quarantine()]
-        return max(_LEAST, min([self._interval, *waits]))
+    def _mended(self, units: Sequence[UnitResult]) -> None:
+        """Remember to tell of units whose status is another than what was told."""
+        failed = {one.unit for one in units if one.outcome != "done"}
+        news = [one for one in units if one.unit in failed or one.unit in self._failed_units]
+        self._failed_units = (self._failed_units - {one.unit for one in units}) | failed
+        if news:
+            self._untold |= {one.unit: one for one in self._follower.became(news)}
 
-    def _held(self) -> frozenset[str]:
-        return frozenset(one.unit for one in self._state.quarantine())
+    def _tell_untold(self) -> None:
+        if self._untold:
+            items = tuple(self._untold.values())
+            self._link.tell(self._follower.revision, items)
+            self._untold = {}
 
     def _reporter(self, prepared: Prepared) -> Reporter:
         del prepared
@@ -206,4 +266,23 @@ class Following:
             self._listener.trouble(error)
         self._trouble, self._whole = error.message, True
         self._retry = min(max(_RETRY, 2 * self._retry), _LONGEST_RETRY)
-        self._stop.wait(self._retry)
+        end = time.monotonic() + self._retry
+        while not self._stop.is_set() and (left := end - time.monotonic()) > 0:
+            self._mend(left)
+
+    def meanwhile(self) -> None:
+        """Mend what others change, while the API does not answer.
+
+        Raises:
+            Stopped: it is to end.
+        """
+        self._mend(0.0)
+
+    def _mend(self, seconds: float) -> None:
+        if self._watch is None:
+            self._stop.wait(seconds)
+            return
+        due = max(0.0, self._watch.due() - time.monotonic())
+        self._watch.hear(self._ears.wait(min(seconds, due)))
+        if not self._stop.is_set():
+            self._watch.attend()

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from deuteron.config.model import Api
 from deuteron.errors import HostError
 from deuteron.files import Purpose, check_directory, open_checked, replace
 from deuteron.serve.plan import User
@@ -24,6 +25,8 @@ CLOUDS: Final = "clouds.yaml"
 #: The cloud's name in it.
 CLOUD: Final = "deuteron"
 
+#: Where a Keystone has its first users; a person of another domain says so (OS_USER_DOMAIN_NAME).
+_DOMAINS: Final = ("  user_domain_name: Default", "  project_domain_name: Default")
 _LOCK: Final = "serve.lock"
 _NOBODY: Final = "nobody"
 #: Seconds for an API's process whose agent was killed to answer what was under way and end.
@@ -32,9 +35,9 @@ _POLL: Final = 0.05
 _UID_MAP: Final = Path("/proc/self/uid_map")
 
 
-def feed_path(state_dir: Path) -> Path:
-    """Where the agent and commands on this host meet the API."""
-    return state_dir / RUN_DIRECTORY / FEED
+def feed_path(state_dir: Path, api: Api | None = None) -> Path:
+    """Where the agent and commands on this host meet the API: as configured, or in the state directory."""
+    return api.feed if api is not None and api.feed is not None else state_dir / RUN_DIRECTORY / FEED
 
 
 def api_user(name: str) -> tuple[User, str]:
@@ -94,17 +97,24 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
-def make_api_directory(state_dir: Path, user: User) -> Path:
+def make_api_directory(state_dir: Path, place: Path, user: User) -> None:
     """The API's own directory, which no other user can look into; and let the API pass to it, no further.
+
+    Args:
+        state_dir: which is there.
+        place: in it, or elsewhere: then it has to be the API's already.
+        user: whom the API runs as.
 
     Raises:
         HostError: ``api-directory``: it is another user's; or the state directory is not safe to use.
     """
     found = check_directory(state_dir)
-    place = state_dir / API_DIRECTORY
     if user.uid == os.geteuid():
         check_directory(place, make=True)
-        return place
+        return
+    if place.parent != state_dir:
+        _refuse_others(check_directory(place, make=True, owner=user.uid), place, user)
+        return
     parent = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         # Group by group: whoever else is on this host cannot even pass.
@@ -113,7 +123,6 @@ def make_api_directory(state_dir: Path, user: User) -> Path:
         _make(parent, place, user)
     finally:
         os.close(parent)
-    return place
 
 
 def _make(parent: int, place: Path, user: User) -> None:
@@ -125,14 +134,18 @@ def _make(parent: int, place: Path, user: User) -> None:
     try:
         if made:
             os.fchown(own, user.uid, user.gid)
-        elif os.fstat(own).st_uid != user.uid:
-            raise HostError(
-                "api-directory",
-                f"{place} is user {os.fstat(own).st_uid}'s and the API runs as {user.name or user.uid};"
-                f" hand it over (chown -R {user.uid}:{user.gid} {place})",
-            )
+        _refuse_others(os.fstat(own), place, user)
     finally:
         os.close(own)
+
+
+def _refuse_others(found: os.stat_result, place: Path, user: User) -> None:
+    if found.st_uid != user.uid:
+        raise HostError(
+            "api-directory",
+            f"{place} is user {found.st_uid}'s and the API runs as {user.name or user.uid};"
+            f" hand it over (chown -R {user.uid}:{user.gid} {place})",
+        )
 
 
 def write_clouds(state_dir: Path, url: str, auth: str, keystone: str = "") -> Path:
@@ -152,7 +165,7 @@ def write_clouds(state_dir: Path, url: str, auth: str, keystone: str = "") -> Pa
         "noauth": ["auth_type: none", "auth:", f"  endpoint: {url}"],
         # The token itself: OS_TOKEN, or a line `token:` beside the endpoint.
         "tokens": ["auth_type: admin_token", "auth:", f"  endpoint: {url}"],
-        "keystone": ["auth_type: password", "auth:", f"  auth_url: {keystone}"],
+        "keystone": ["auth_type: password", "auth:", f"  auth_url: {keystone}", *_DOMAINS],
     }[auth]
     lines = ["clouds:", f"  {CLOUD}:", *(f"    {one}" for one in lines)]
     file = state_dir / CLOUDS

@@ -9,6 +9,7 @@ import msgspec
 
 from deuteron.config.model import Api
 from deuteron.kernel.linux.confine.process import Mode
+from deuteron.logs.events import Level
 from deuteron.logs.setup import LogForm
 
 #: The store, in the directory of the API alone.
@@ -42,6 +43,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         api: the configuration's table.
         mode: what to do where the kernel lacks a means to confine.
         form: of its log.
+        level: the least that its log has.
+        alone: it is a service of its own.
     """
 
     directory: Path
@@ -53,6 +56,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     api: Api
     mode: Mode
     form: LogForm
+    level: Level = "info"
+    alone: bool = False
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import threading
@@ -21,6 +22,7 @@ from deuteron.apply.result import Result, UnitResult
 from deuteron.errors import KernelError
 from deuteron.kernel.fake import FakeKernel
 from deuteron.kernel.linux import LinuxKernel
+from deuteron.kernel.linux.netns import NetnsDirectory
 from deuteron.kernel.linux.worker import Worker
 from deuteron.kernel.protocol import Kernel, Outcome
 from deuteron.objects import Look, Observed, Step, Wanted
@@ -252,6 +254,26 @@ def test_a_kernel_that_does_not_answer_is_not_waited_for_twice() -> None:
             time.sleep(0.01)
     else:
         pytest.fail("the worker never came back")
+    worker.close()
+
+
+@pytest.mark.kernel
+def test_a_long_look_that_goes_on_from_namespace_to_namespace_is_waited_for(host: Host) -> None:
+    """On a host of thousands under load one look takes longer than any single answer may."""
+    for name in ("one", "two"):
+        host.make_netns(name)
+    directory, worker = NetnsDirectory(host.netns_dir), Worker(deadline=0.2)
+
+    def walk() -> int:
+        for turn in range(8):
+            fd = directory.open(("one", "two")[turn % 2])
+            worker.enter(fd)
+            worker.enter(worker.home)
+            os.close(fd)
+            time.sleep(0.1)
+        return 7
+
+    assert worker.call(walk) == 7
     worker.close()
 
 

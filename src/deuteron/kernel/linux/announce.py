@@ -12,8 +12,11 @@ import socket
 import struct
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+from heapq import heapify, heappop, heappush
 from ipaddress import IPv6Address, ip_address
+from itertools import count
 from typing import Final
 
 import msgspec
@@ -107,10 +110,11 @@ def _transmit(sender: socket.socket, what: Frames) -> None:
         sender.sendto(frame, (what.dev, what.protocol))
 
 
-class _Repeat(msgspec.Struct, frozen=True):
-    """One more sending: when (monotonic seconds), from where, what."""
+class _Repeat(msgspec.Struct, frozen=True, order=True):
+    """One more sending: when (monotonic seconds), which of these, from where, what."""
 
     due: float
+    turn: int
     netns: str
     what: Frames
 
@@ -132,7 +136,10 @@ class Announcer:
         self._repeats = tuple(repeats)
         self._clock = clock
         self._changed = Lock(Rank.ANNOUNCE).condition()
+        #: A heap, so that many that wait cost the next one nothing; and how many of each namespace.
         self._pending: list[_Repeat] = []
+        self._left: Counter[str] = Counter()
+        self._turns = count()
         self._sockets: dict[str, socket.socket] = {}
         #: Which namespace each of them is in: a name may be another's by now.
         self._inodes: dict[str, int] = {}
@@ -161,14 +168,21 @@ class Announcer:
                 self._inodes[netns] = inode
                 sender = self._sockets[netns] = packet_socket()
             now = self._clock()
+            earliest = self._pending[0].due if self._pending else None
             try:
                 with edge.crossing("announce.send"):
                     _transmit(sender, what)
-                self._pending += [_Repeat(now + after, netns, what) for after in self._repeats]
+                for after in self._repeats:
+                    heappush(self._pending, _Repeat(now + after, next(self._turns), netns, what))
+                self._left[netns] += len(self._repeats)
             finally:
                 # Refused or not: the thread closes the socket when nothing is to be repeated by it.
+                if not self._left[netns]:
+                    self._retire(netns)
                 self._start()
-                self._changed.notify_all()
+                # With a thousand at once it is not woken for each, while it waits for an earlier one.
+                if earliest is None or self._unused or self._pending[0].due < earliest:
+                    self._changed.notify_all()
 
     def forget(self, netns: str) -> None:
         """Send no more in ``netns``, which is about to go: an open socket would keep it alive."""
@@ -177,7 +191,9 @@ class Announcer:
             self._changed.notify_all()
 
     def _abandon(self, netns: str) -> None:
-        self._pending = [repeat for repeat in self._pending if repeat.netns != netns]
+        if self._left.pop(netns, 0):
+            self._pending = [repeat for repeat in self._pending if repeat.netns != netns]
+            heapify(self._pending)
         self._retire(netns)
 
     def drain(self) -> None:
@@ -192,6 +208,8 @@ class Announcer:
         with self._changed:
             self._closing = True
             self._pending.clear()
+            for netns in list(self._sockets):
+                self._retire(netns)
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join()
@@ -219,25 +237,26 @@ class Announcer:
             return 0
         if not self._pending:
             return None
-        return max(0.0, min(repeat.due for repeat in self._pending) - self._clock())
+        return max(0.0, self._pending[0].due - self._clock())
 
     def _send_due(self) -> None:
         now = self._clock()
-        due = [repeat for repeat in self._pending if repeat.due <= now]
-        self._pending = [repeat for repeat in self._pending if repeat.due > now]
-        for repeat in due:
+        while self._pending and self._pending[0].due <= now:
+            repeat = heappop(self._pending)
+            self._left[repeat.netns] -= 1
             try:
                 _transmit(self._sockets[repeat.netns], repeat.what)
             except OSError as error:
                 # A link that went away or down has nothing to announce any more.  Anything else costs
                 # this one repetition, as a frame lost on the wire would, and not those that follow.
                 self.lost += error.errno not in _GONE
-        for netns in self._sockets.keys() - {repeat.netns for repeat in self._pending}:
-            self._retire(netns)
+            if not self._left[repeat.netns]:
+                self._retire(repeat.netns)
         if not self._pending:
             self._changed.notify_all()
 
     def _retire(self, netns: str) -> None:
         self._inodes.pop(netns, None)
+        del self._left[netns]
         if (sender := self._sockets.pop(netns, None)) is not None:
             self._unused.append(sender)

@@ -190,12 +190,22 @@ class Events:
         """How many directories of kernel parameters the limits of inotify do not allow to watch."""
         return self._watched.refused
 
-    def wait(self, seconds: float | None) -> Noticed:
+    def wait(self, seconds: float | None, also: int = -1) -> Noticed:
         """What has happened, as soon as something of interest has; nothing after ``seconds``.
 
         Args:
             seconds: ``None`` to wait until something happens.
+            also: a descriptor of somebody else's: that it can be read ends the wait, too.
         """
+        if also < 0:
+            return self._wait(seconds)
+        self._poll.register(also, select.POLLIN)
+        try:
+            return self._wait(seconds)
+        finally:
+            self._poll.unregister(also)
+
+    def _wait(self, seconds: float | None) -> Noticed:
         end = None if seconds is None else time.monotonic() + max(0.0, seconds)
         self._clear()
         while True:
@@ -231,7 +241,7 @@ class Events:
         return max(0.0, min(ends) - now) * 1000 if ends else None
 
     def _read(self, milliseconds: float | None) -> bool:
-        """Take in what waits; whether somebody woke us."""
+        """Take in what waits; whether there is something for somebody else."""
         woken = False
         for fd, _what in self._poll.poll(milliseconds):
             if fd == self._woken:
@@ -240,8 +250,10 @@ class Events:
             elif fd == self._watched.inotify.fileno():
                 for event in self._watched.inotify.read():
                     self._inotified(event)
-            else:
+            elif fd in (self._route.fileno(), self._nftables.fileno()):
                 self._netlink(self._route if fd == self._route.fileno() else self._nftables)
+            else:
+                woken = True  # somebody else's
         return woken
 
     def _read_silent(self) -> None:

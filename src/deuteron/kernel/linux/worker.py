@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 #: Seconds that a caller waits for the kernel.
 DEADLINE: Final = 60.0
+#: For so many times that, while work goes on from namespace to namespace.
+_ROUNDS: Final = 10
 
 #: The calling thread's network namespace; ``/proc/self`` would be the main thread's.
 OWN_NETNS = Path("/proc/thread-self/ns/net")
@@ -43,13 +45,15 @@ class Worker:
     that network namespace.
 
     Args:
-        deadline: seconds after which a caller does not wait any longer.
+        deadline: seconds without another namespace entered after which a caller does not wait any longer.
     """
 
     def __init__(self, deadline: float = DEADLINE) -> None:
         self._deadline = deadline
         #: The first job that took too long, as long as it goes on: nobody waits behind it again.
         self._stuck: Future[Any] | None = None
+        #: How often a namespace was entered: a look at thousands of them may take long and is not stuck.
+        self._entered = 0
         self.home = open_own_netns()
         self._here = self.home
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -72,13 +76,17 @@ class Worker:
         if self._stuck is not None and not self._stuck.done():
             raise _overdue(self._deadline)
         future = self.submit(locks.on_behalf(function))
-        try:
-            return future.result(self._deadline)
-        except TimeoutError:
-            if future.done():  # it is what the function raised
-                raise
-            self._stuck = future
-            raise _overdue(self._deadline) from None
+        for _ in range(_ROUNDS):
+            entered = self._entered
+            try:
+                return future.result(self._deadline)
+            except TimeoutError:
+                if future.done():  # it is what the function raised
+                    raise
+                if self._entered == entered:
+                    break
+        self._stuck = future
+        raise _overdue(self._deadline) from None
 
     def submit(self, function: Callable[[], T]) -> Future[T]:
         """Have ``function`` run on the worker's thread, after what was asked before."""
@@ -102,6 +110,7 @@ class Worker:
             with edge.crossing("netns.enter"):
                 setns(fd)
             self._here = fd
+            self._entered += 1
 
     def in_netns(self, fd: int, function: Callable[[], T]) -> T:
         """Run ``function`` inside the network namespace of ``fd``."""

@@ -1,0 +1,116 @@
+"""A port, a router and a floating IP are what the kernel says, with a reason, and back."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deuteron.feed.wire import Item
+from tests.serve.test_from_store_to_kernel import Served, _world
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    made = Served(tmp_path)
+    yield made
+    made.close()
+
+
+def shown(served: Served, collection: str, value: Any) -> str:
+    return str(served.cloud.get(collection, value).status)
+
+
+def reasons(served: Served) -> dict[str, str]:
+    """As ``deuteron wait`` names them: what is not as wanted, and why."""
+    return {one.unit.partition("/")[0]: one.code for one in served.link.settled(0.0).failed}
+
+
+def look_again(served: Served) -> None:
+    """What the agent does at each interval, and when a unit in quarantine is due."""
+    report = served.agent.begin(served.agent.revision, served.view())
+    served.link.tell(report.revision, report.items)
+    served.follow()
+
+
+def test_a_port_is_down_until_its_instance_is_there(served: Served) -> None:
+    _, inside, _ = _world(served.cloud)
+    port = served.cloud.instance(inside)
+    served.follow()
+    assert (shown(served, "ports", port), reasons(served)) == ("DOWN", {})
+    served.link.attach(port.id, netns="late")
+    served.follow()
+    assert (shown(served, "ports", port), reasons(served)) == ("DOWN", {"port": "no-such-namespace"})
+    served.kernel.add_instance_netns("late")
+    look_again(served)
+    assert (shown(served, "ports", port), reasons(served)) == ("ACTIVE", {})
+    served.link.detach(port.id)
+    served.follow()
+    assert (shown(served, "ports", port), reasons(served)) == ("DOWN", {})
+
+
+def test_an_instance_that_goes_takes_the_status_of_its_port_with_it(served: Served) -> None:
+    _, inside, _ = _world(served.cloud)
+    port = served.cloud.instance(inside)
+    served.link.attach(port.id, netns="vm1")
+    served.follow()
+    assert shown(served, "ports", port) == "ACTIVE"
+    served.kernel.remove_netns("vm1")
+    look_again(served)
+    assert (shown(served, "ports", port), reasons(served)) == ("DOWN", {"port": "no-such-namespace"})
+
+
+def test_without_the_bridge_of_its_physical_network_a_router_is_down(served: Served) -> None:
+    served.kernel.remove_link("", "br-ex")
+    outside, inside, router = _world(served.cloud)
+    port = served.cloud.instance(inside)
+    served.link.attach(port.id, netns="vm1")
+    floating = served.cloud.create("floatingips", floating_network_id=outside.id, port_id=port.id)
+    served.follow()
+    assert shown(served, "ports", port) == "ACTIVE", "it needs no bridge of the host's"
+    assert shown(served, "routers", router) == "DOWN"
+    assert shown(served, "floatingips", floating) == "DOWN"
+    assert "no-such-bridge" in reasons(served).values()
+    served.kernel.add_host_bridge("br-ex")
+    look_again(served)
+    assert reasons(served) == {}
+    assert shown(served, "routers", router) == "ACTIVE"
+    assert shown(served, "floatingips", floating) == "ACTIVE"
+
+
+def test_what_the_kernel_refuses_is_an_error_until_it_takes_it(served: Served) -> None:
+    outside, inside, router = _world(served.cloud)
+    port = served.cloud.instance(inside)
+    served.link.attach(port.id, netns="vm1")
+    first = served.cloud.create("floatingips", floating_network_id=outside.id, port_id=port.id)
+    served.follow()
+    assert shown(served, "floatingips", first) == "ACTIVE"
+    other = served.cloud.instance(inside)
+    served.kernel.fail("create route", errno.ENOMEM, times=100)
+    second = served.cloud.create("floatingips", floating_network_id=outside.id, port_id=other.id)
+    served.follow()
+    assert shown(served, "floatingips", second) == "ERROR"
+    assert shown(served, "routers", router) == "ERROR"
+    assert reasons(served)["router"] == "kernel-refused"
+    served.kernel.forgive()
+    look_again(served)
+    assert reasons(served) == {}
+    assert shown(served, "floatingips", second) == "ACTIVE"
+    assert shown(served, "routers", router) == "ACTIVE"
+
+
+def test_a_thousand_states_are_read_by_as_many_statements_as_one(served: Served) -> None:
+    """The states of a restart are those that are there: nothing is written, and little is asked."""
+    _, inside, _ = _world(served.cloud)
+    items = [Item(unit=f"port/{served.cloud.instance(inside).id}", state="gone") for _ in range(12)]
+    served.follow()
+    costs = []
+    for some in (items[:1], items):
+        before = served.cloud.store.statements, served.cloud.store.written
+        served.link.tell(served.agent.revision, tuple(some))
+        costs.append((served.cloud.store.statements - before[0], served.cloud.store.written - before[1]))
+    assert costs[0] == costs[1]
+    assert costs[0][1] == 0
