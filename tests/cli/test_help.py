@@ -8,7 +8,8 @@ from tests.cli.command import Deuteron
 
 
 @pytest.mark.parametrize(
-    "verb", ["plan", "apply", "recover", "show", "verify", "destroy", "reveal", "explain"]
+    "verb",
+    ["plan", "apply", "recover", "show", "verify", "destroy", "reveal", "explain", "serve", "port", "wait"],
 )
 def test_the_help_of_a_verb_shows_an_example(verb: str, deuteron: Deuteron) -> None:
     ended = deuteron(verb, "--help")

@@ -33,7 +33,8 @@ def main(file: str, uid: str, calls: str, *command: str) -> None:
     environment = {key: value for key, value in os.environ.items() if key in _HANDED}
     environment |= dict(one.split("=", 1) for line in unit["Environment"] for one in line.split())
     names = [] if calls == "-" else Path(calls).read_text().split()
-    become(int(uid), [_CAPABILITIES[name] for name in unit["AmbientCapabilities"][0].split()])
+    granted = [_CAPABILITIES[name] for name in unit["AmbientCapabilities"][0].split()]
+    become(int(uid), granted)
     os.umask(int(unit["UMask"][0], 8))
     os.chdir("/")
     resource.setrlimit(resource.RLIMIT_CORE, (int(unit["LimitCORE"][0]),) * 2)
@@ -72,7 +73,9 @@ def filtered(names: list[str], unit: dict[str, list[str]]) -> list[Call]:
 def _by_argument(unit: dict[str, list[str]]) -> dict[str, list[tuple[Condition, ...]]]:
     for name in ("MemoryDenyWriteExecute", "LockPersonality", "RestrictRealtime", "RestrictSUIDSGID"):
         assert unit[name] == ["yes"]
-    assert unit["RestrictNamespaces"] == ["net"]
+    kinds = {"net": _OTHER_NAMESPACES, "yes": _OTHER_NAMESPACES | _CLONE_NEWNET}[
+        unit["RestrictNamespaces"][0]
+    ]
     families = [getattr(socket, name) for name in unit["RestrictAddressFamilies"][0].split()]
     made = {"openat": 2, "open": 1}
     return {
@@ -82,9 +85,9 @@ def _by_argument(unit: dict[str, list[str]]) -> dict[str, list[tuple[Condition, 
         "shmat": [(_clear(2, _SHM_EXEC),)],
         "socket": [(Condition(0, family),) for family in families],
         "socketpair": [(Condition(0, family),) for family in families],
-        "unshare": [(_clear(0, _OTHER_NAMESPACES),)],
-        "clone": [(_clear(0, _OTHER_NAMESPACES),)],
-        "setns": [(Condition(1, _CLONE_NEWNET),)],
+        "unshare": [(_clear(0, kinds),)],
+        "clone": [(_clear(0, kinds),)],
+        "setns": [(Condition(1, _CLONE_NEWNET),)] if kinds == _OTHER_NAMESPACES else [],
         "sched_setscheduler": [(Condition(1, 0),)],
         "chmod": [(_clear(1, _SET_ID),)],
         "fchmod": [(_clear(1, _SET_ID),)],

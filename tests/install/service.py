@@ -13,14 +13,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from deuteron.install.lay import UNIT
+from deuteron.install.lay import UNITS, Kind
 from tests.cli.command import PROGRAM, ROOT, Deuteron, Ended
 from tests.install.unit import make, settings, system_calls, why_no_systemd
 
 #: Of the service; the tests' kernel has it, whoever it is.
 UID: Final = 64
+#: And of the API, where that is a service.
+API_UID: Final = 65
 #: Seconds until a test gives up.
-PATIENCE: Final = 30.0
+PATIENCE: Final = 90.0
 #: Where the packaged files' places are in a test: all but /run, which is the test's own.
 TREE: Final = Path("/run/t")
 _MOVED: Final = ("/etc/deuteron", "/var/lib/deuteron", "/var/log/deuteron")
@@ -34,23 +36,25 @@ def place(path: Path) -> Path:
 class Installed:
     """A host on which ``deuteron install`` and what it says next was run."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Kind = "watch") -> None:
         TREE.mkdir(mode=0o755)
         self.config = place(Path("/etc/deuteron/deuteron.toml"))
         self.file = place(Path("/etc/deuteron/topology.yaml"))
         self.state = place(Path("/var/lib/deuteron"))
         self.log = place(Path("/var/log/deuteron/deuteron.log"))
-        self.unit = TREE / "etc/systemd/system" / UNIT
+        self.units = [TREE / "etc/systemd/system" / one for one in UNITS[kind]]
+        self.unit = self.units[-1]
         self._root = Deuteron(self.state)
-        told = self._root("install", "--root", TREE, DEUTERON_CONFIG="")
+        serve = ["--serve"] if kind == "serve" else []
+        told = self._root("install", *serve, "--root", TREE, DEUTERON_CONFIG="")
         assert told.status == 0, told
-        for one in (self.unit, self.config):
+        for one in (*self.units, self.config):
             text = one.read_text()
             for moved in _MOVED:
                 text = text.replace(moved, str(place(Path(moved))))
             one.write_text(text)
         self.config.write_text(self.config.read_text().replace("#file =", "file =", 1))
-        make(place, UID)
+        make(place, UID, kind, API_UID)
 
     def root(self, *arguments: str | Path) -> Ended:
         """A single command of root's, beside the service."""
@@ -68,25 +72,28 @@ class Service:
 
     Args:
         installed: the host.
+        file: of its unit.
+        uid: of its user and its group.
     """
 
-    def __init__(self, installed: Installed) -> None:
+    def __init__(self, installed: Installed, file: Path | None = None, uid: int = UID) -> None:
         self._installed = installed
         self.told: list[str] = []
-        address = TREE / "notify"
+        file = file or installed.unit
+        address = TREE / f"notify-{file.stem}"
         address.unlink(missing_ok=True)
         self._wire = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._wire.bind(str(address))
         self._wire.setblocking(False)
         address.chmod(0o777)  # as systemd's own
-        unit = settings(installed.unit.read_text())
-        calls = TREE / "calls"
+        unit = settings(file.read_text())
+        calls = TREE / f"calls-{file.stem}"
         calls.write_text("" if why_no_systemd() else " ".join(system_calls(unit)))
         program, *arguments = unit["ExecStart"][0].split()
         assert Path(program) == PROGRAM
-        command = [sys.executable, "-m", "tests.install.as_unit", str(installed.unit), str(UID), str(calls)]
+        command = [sys.executable, "-m", "tests.install.as_unit", str(file), str(uid), str(calls)]
         environment = {**os.environ, "NOTIFY_SOCKET": str(address), "WATCHDOG_USEC": "300000000"}
-        self._errors = TREE / "errors"
+        self._errors = TREE / f"errors-{file.stem}"
         with self._errors.open("wb") as errors:
             self.process = subprocess.Popen(
                 [*command, program, *arguments], env=environment, cwd=ROOT, stdout=errors, stderr=errors

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from deuteron.install.lay import packaged
+from deuteron.install.lay import Kind, packaged
 
 
 def settings(text: str) -> dict[str, list[str]]:
@@ -34,20 +34,23 @@ class Line(NamedTuple):
     group: str
 
 
-def tmpfiles() -> list[Line]:
-    lines = [one.split() for one in packaged("tmpfiles.conf").decode().splitlines()]
+def tmpfiles(kind: Kind = "watch") -> list[Line]:
+    name = "tmpfiles.conf" if kind == "watch" else f"tmpfiles-{kind}.conf"
+    lines = [one.split() for one in packaged(name).decode().splitlines()]
     return [Line(of[0], Path(of[1]), int(of[2], 8), of[3], of[4]) for of in lines if of and of[0][0] != "#"]
 
 
-def make(place: Callable[[Path], Path], service: int) -> None:
+def make(place: Callable[[Path], Path], service: int, kind: Kind = "watch", api: int = 0) -> None:
     """What systemd-tmpfiles does with the packaged file.
 
     Args:
         place: where a path lies in the test.
         service: the uid and the gid of the service.
+        kind: what was installed.
+        api: as ``service``, of the API's.
     """
-    ids = {"root": 0, "deuteron": service}
-    for line in tmpfiles():
+    ids = {"root": 0, "deuteron": service, "deuteron-api": api}
+    for line in tmpfiles(kind):
         path = place(line.path)
         if line.type == "d":
             path.mkdir(parents=True, exist_ok=True)

@@ -93,6 +93,61 @@ class Api(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             description="Whom the API's process runs as, where root starts it; `nobody` where there is none.",
         ),
     ] = "deuteron-api"
+    agent_user: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=32,
+            description="Whom the agent runs as, where the two are services of their own; it, root and"
+            " nobody else may connect to `feed`.",
+        ),
+    ] = "deuteron"
+    directory: Annotated[
+        Path | None,
+        Meta(
+            description="Where the API's database is, of the API's user and mode 0700; by default `api` in"
+            " the state directory.",
+            examples=["/var/lib/deuteron-api"],
+        ),
+    ] = None
+    feed: Annotated[
+        Path | None,
+        Meta(
+            description="The socket on which the agent and commands of this host meet the API; by default"
+            " `run/feed` in the state directory.",
+            examples=["/run/deuteron-api/feed"],
+        ),
+    ] = None
+    tls_certificate: Annotated[
+        Path | None,
+        Meta(
+            description="The API's certificate with those that lead to it, PEM: it speaks TLS.",
+            examples=["/etc/deuteron/api.crt"],
+        ),
+    ] = None
+    tls_key_file: Annotated[
+        Path | None,
+        Meta(
+            description="The certificate's private key, PEM, without a passphrase; mode 0600, of root or"
+            " the API's user.",
+            examples=["/etc/deuteron/api.key"],
+        ),
+    ] = None
+    plaintext: Annotated[
+        bool,
+        Meta(
+            description="Serve without TLS where others reach it, for a proxy in front that speaks it; by"
+            " default an address that is not a loopback one needs a certificate."
+        ),
+    ] = False
+    log_file: Annotated[
+        Path | None,
+        Meta(
+            description="Where the API's process writes its log, in a directory of its user's; by default"
+            " to standard output. `log.form` and `log.level` hold for it too.",
+            examples=["/var/log/deuteron-api/api.log"],
+        ),
+    ] = None
     tokens_file: Annotated[
         Path | None,
         Meta(

@@ -1,1 +1,1 @@
-"""The files that make ``apply --watch`` a service of systemd: laying them down, and taking them away."""
+"""The files that make ``apply --watch`` or ``serve`` services of systemd: laying down, taking away."""

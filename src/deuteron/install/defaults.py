@@ -12,19 +12,30 @@ from deuteron.config.keys import Key, keys
 
 _HEAD: Final = """\
 # Configuration of Deuteron, for the service and for root's commands. A key behind a # is at its
-# default. `deuteron config check` checks this file, `systemctl reload deuteron-watch` has it read
+# default. `deuteron config check` checks this file, `systemctl reload` of the service has it read
 # again; docs/configuration.md says more. Another state_dir is to be named in the unit as well:
 # docs/install.md.
 """
 
 
 def configuration() -> str:
-    """``deuteron.toml``."""
+    """``deuteron.toml``; of ``serve`` two keys are not at their default, see :data:`APART`."""
     parts = [_HEAD]
     for table, of_table in groupby(keys(), lambda key: key.name.rpartition(".")[0]):
         parts.append(f"\n[{table}]\n" if table else "")
         parts += [f"\n{_entry(key)}" for key in of_table]
     return "".join(parts)
+
+
+#: Keys that the units of ``serve`` set as well, so that root's commands go to the same places.
+APART: Final = ("directory", "feed")
+
+
+def apart(text: str) -> str:
+    """The configuration of the two services: where the API's files are, of which the agent has none."""
+    for name in APART:
+        text = text.replace(f"\n#{name} = ", f"\n{name} = ", 1)
+    return text
 
 
 def _entry(key: Key) -> str:

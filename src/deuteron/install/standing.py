@@ -24,13 +24,13 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """What a host still has of ours.
 
     Attributes:
-        watches: the numbers of the processes that watch it.
-        enabled: systemd starts the watch at boot.
+        watches: the numbers of the processes that watch it, or serve.
+        enabled: the units that systemd starts at boot.
         committed: something is applied.
     """
 
     watches: tuple[int, ...]
-    enabled: bool
+    enabled: tuple[str, ...]
     committed: bool
 
 
@@ -46,9 +46,14 @@ def standing(root: Path, state_dir: Path) -> Standing:
     """
     return Standing(
         watches=_watches() if root == Path("/") else (),
-        enabled=os.path.lexists(under(root, ENABLED)),
+        enabled=enabled(root),
         committed=_is_committed(under(root, state_dir)),
     )
+
+
+def enabled(root: Path) -> tuple[str, ...]:
+    """The units of ours that systemd starts at boot."""
+    return tuple(unit for unit, link in ENABLED.items() if os.path.lexists(under(root, link)))
 
 
 def is_roots(root: Path, state_dir: Path) -> bool:
@@ -93,9 +98,9 @@ def _package() -> Path:
 
 
 def _watches() -> tuple[int, ...]:
-    """The watches of this host: those in the caller's network namespace."""
+    """The watches and servers of this host: those in the caller's network namespace."""
     own = _OWN_NETNS.stat().st_ino
-    return tuple(one.pid for one in processes() if one.role == "watch" and _netns(one.pid) == own)
+    return tuple(one.pid for one in processes() if one.role in ("watch", "api") and _netns(one.pid) == own)
 
 
 def _netns(pid: int) -> int:

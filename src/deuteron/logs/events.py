@@ -24,6 +24,7 @@ class Form(Enum):
     SECONDS = "seconds"
     TYPE = "the class of an exception"
     TRACE = "files and lines of the program, innermost last"
+    REQUEST = "an id that the API has made up for a request"
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -43,6 +44,20 @@ class Field(msgspec.Struct, frozen=True):
 def _word(meaning: str, *words: str) -> Field:
     return Field(Form.WORD, meaning, frozenset(words))
 
+
+#: The API's resources, and what can be done with one: together the routes.
+_COLLECTIONS: Final = (
+    *("networks", "subnets", "subnetpools", "address-scopes", "ports", "routers", "floatingips"),
+    *("port-forwardings", "quotas", "rbac-policies", "availability-zones", "agents"),
+    *("ip-availabilities", "extensions", "tags"),
+)
+_ACTIONS: Final = (
+    *("index", "show", "create", "update", "delete", "default", "details"),
+    *("tags.index", "tags.create", "tags.update_all", "tags.delete_all"),
+    *("tags.show", "tags.update", "tags.delete"),
+    *("add_router_interface", "remove_router_interface", "add_extraroutes", "remove_extraroutes"),
+    *("add_prefixes", "remove_prefixes"),
+)
 
 #: Every field; ``at``, ``level`` and ``event`` are in each record.
 FIELDS: Final[dict[str, Field]] = {
@@ -87,6 +102,12 @@ FIELDS: Final[dict[str, Field]] = {
         "what does not",
         frozenset({"capabilities", "no-new-privs", "seccomp", "landlock", "broker", "core-dumps", "umask"}),
     ),
+    "request": Field(Form.REQUEST, "of the request, as its client has it in X-Openstack-Request-Id"),
+    "method": _word("of HTTP", *("GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "other")),
+    "collection": _word("what was asked about", *_COLLECTIONS),
+    "action": _word("what of it; a route is a collection and an action", *_ACTIONS, "other"),
+    "status": Field(Form.COUNT, "of HTTP"),
+    "project": Field(Form.REF, "whose request it was"),
     "redacted": Field(Form.COUNT, "how many values were taken out of this record: a defect, please report"),
     "lost": Field(Form.COUNT, "how many records before this one could not be written"),
 }
@@ -99,6 +120,11 @@ class Event(StrEnum):
     WATCH_ENDED = "watch-ended"
     WATCH_BLIND = "watch-blind"
     SERVE_BEGAN = "serve-began"
+    API_BEGAN = "api-began"
+    API_ENDED = "api-ended"
+    REQUEST_READ = "request-read"
+    REQUEST_ANSWERED = "request-answered"
+    REQUEST_FAILED = "request-failed"
     CONFINED = "confined"
     CHANGE_BEGAN = "change-began"
     CHANGE_FINISHED = "change-finished"
@@ -150,6 +176,23 @@ EVENTS: Final[dict[Event, Described]] = {
     ),
     Event.SERVE_BEGAN: _described(
         "info", "namespaces interval", "all that the API has was applied, requests are followed from now on"
+    ),
+    Event.API_BEGAN: _described("info", "", "the API's process answers requests"),
+    Event.API_ENDED: _described("info", "", "it does not any more; what was under way was answered"),
+    Event.REQUEST_READ: _described(
+        "debug",
+        "request method collection action status project seconds",
+        "a request that changes nothing was answered as asked",
+    ),
+    Event.REQUEST_ANSWERED: _described(
+        "info",
+        "request method collection action status project seconds",
+        "another request was answered: a change, or a refusal",
+    ),
+    Event.REQUEST_FAILED: _described(
+        "error",
+        "request method collection action status project seconds",
+        "a request could not be answered: a record of the reason, `defect` or `trouble`, is near",
     ),
     Event.CONFINED: _described("info", "held missing", "the process has given up what it does not need"),
     Event.CHANGE_BEGAN: _described(

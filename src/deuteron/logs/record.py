@@ -31,6 +31,8 @@ _LARGEST: Final = 1 << 24
 _ERRNOS: Final = frozenset(name.lower() for name in errno.errorcode.values())
 _DIGITS: Final = 4
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+#: RFC 9562, version 4: made up here, whoever asks.
+_REQUEST: Final = re.compile(r"req-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 #: How many places of a trace are kept, the innermost.
 _PLACES: Final = 24
 
@@ -133,6 +135,10 @@ def _file(module: object) -> str:
     return str(module).replace(".", "/") + ".py" if known else REDACTED
 
 
+def _request(_field: Field, value: object) -> str:
+    return value if type(value) is str and _REQUEST.fullmatch(value) else REDACTED
+
+
 _FORMS: Final[dict[Form, Callable[[Field, object], Written]]] = {
     Form.CODE: _code,
     Form.WORD: _word,
@@ -141,4 +147,5 @@ _FORMS: Final[dict[Form, Callable[[Field, object], Written]]] = {
     Form.SECONDS: _seconds,
     Form.TYPE: _type,
     Form.TRACE: _trace,
+    Form.REQUEST: _request,
 }

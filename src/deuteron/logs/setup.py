@@ -74,6 +74,7 @@ class Log:
         self._scrubber = Scrubber(pseudonyms)
         self._lost = 0
         self._clock = clock
+        self._level = LEVELS[level]
         processors: list[Processor] = [self._scrubber, self._dated, _json if form == "json" else _text]
         self._logger = structlog.wrap_logger(
             # It asks for no more than the two.
@@ -82,6 +83,10 @@ class Log:
             wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
             cache_logger_on_first_use=True,
         )
+
+    def takes(self, event: Event) -> bool:
+        """Whether records of an event are written at this level; for who would do much for one."""
+        return LEVELS[EVENTS[event].level] >= self._level
 
     @property
     def redacted(self) -> int:
@@ -104,7 +109,8 @@ class Log:
             HostError: ``log-unusable``, or the file is not safe to use; the one before stays.
         """
         if file is not None:
-            before, self._sink.stream = self._sink.stream, _appending(file)
+            # A confined process may close a file to others, and nothing else: who rotates may open it.
+            before, self._sink.stream = self._sink.stream, _appending(file, 0o600)
             before.close()
 
     def close(self) -> None:
@@ -209,9 +215,9 @@ def open_log(
     return Log(stream if file is None else _appending(file), pseudonyms, form=form, level=level)
 
 
-def _appending(file: Path) -> TextIO:
+def _appending(file: Path, mode: int | None = None) -> TextIO:
     try:
-        descriptor = open_checked(file, Purpose.LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        descriptor = open_checked(file, Purpose.LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, mode)
     except OSError as error:
         message = f"the log file {file} cannot be opened ({error.strerror}); name another, or mend its place"
         raise HostError("log-unusable", message) from error
