@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import socket
 import sqlite3
 import uuid
 from collections.abc import Callable
@@ -257,6 +258,69 @@ def _looser(world: World) -> Undo:
     return tightened
 
 
+def _api_file(name: str, mode: int) -> Callable[[World], Undo | None]:
+    """Of what ``deuteron serve`` leaves, something has another mode."""
+
+    def do(world: World) -> None:
+        own = world.state / "api"
+        own.mkdir(mode=0o700, exist_ok=True)
+        place = world.state / name
+        if not place.exists():
+            place.touch(0o600)
+        place.chmod(mode)
+
+    return do
+
+
+def _feed_for_everybody(world: World) -> Undo:
+    (world.state / "run").mkdir(mode=0o700, exist_ok=True)
+    place = world.state / "run" / "feed"
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(place))
+    place.chmod(0o666)
+    return place.unlink
+
+
+def _configured(*lines: str) -> Callable[[World], Undo | None]:
+    """The API is to be served in another way."""
+
+    def do(world: World) -> Undo:
+        text = world.config.read_text()
+        world.config.write_text("\n".join([text, "[api]", *lines, ""]))
+
+        def again() -> None:
+            world.config.write_text(text)
+
+        return again
+
+    return do
+
+
+def _tokens_for_everybody(world: World) -> Undo:
+    file = world.folder / "tokens.toml"
+    file.touch()
+    file.chmod(0o644)
+    again = _configured('auth = "tokens"', f'tokens_file = "{file}"')(world)
+    assert again is not None
+    return again
+
+
+def _free_api(_world: World) -> Undo:
+    def work() -> None:
+        ctypes.CDLL(None).prctl(_PR_SET_NAME, b"deuteron-api", 0, 0, 0)
+
+    return child(work)
+
+
+def _api_for_all_networks(_world: World) -> Undo:
+    def work() -> None:
+        ctypes.CDLL(None).prctl(_PR_SET_NAME, b"deuteron-api", 0, 0, 0)
+        kept.append(socket.create_server(("0.0.0.0", 0)))
+
+    kept: list[socket.socket] = []
+    return child(work)
+
+
 def _log(world: World) -> Path:
     """There is one again after each change."""
     world.log.touch(0o600)
@@ -363,6 +427,27 @@ SABOTAGES: Final = (
     Sabotage(name="a watch that may do anything", check="DTN-607", do=_unconfined),
     Sabotage(name="a watch without a filter", check="DTN-608", do=_unconfined),
     Sabotage(name="a process in a router", check="DTN-610", do=_lives_there),
+    Sabotage(name="the API's directory for everybody", check="DTN-611", do=_api_file("api", 0o755)),
+    Sabotage(name="the API's database for everybody", check="DTN-611", do=_api_file("api/api.sqlite", 0o644)),
+    Sabotage(name="clients' file for everybody", check="DTN-612", do=_api_file("clouds.yaml", 0o644)),
+    Sabotage(name="tokens for everybody", check="DTN-612", do=_tokens_for_everybody),
+    Sabotage(name="a feed for everybody", check="DTN-613", do=_feed_for_everybody),
+    Sabotage(name="an API of root's", check="DTN-614", do=_free_api),
+    Sabotage(name="an API that may do anything", check="DTN-607", do=_free_api),
+    Sabotage(name="an API without a filter", check="DTN-608", do=_free_api),
+    Sabotage(name="an API's user that logs in", check="DTN-614", do=_configured('user = "root"')),
+    Sabotage(name="an API that asks nobody", check="Check-Neutron-03", do=_free_api),
+    Sabotage(
+        name="a Keystone in clear",
+        check="Check-Neutron-04",
+        do=_configured('auth = "keystone"', 'keystone_url = "http://192.0.2.1:5000"'),
+    ),
+    Sabotage(
+        name="an API in clear",
+        check="Check-Neutron-05",
+        do=_configured('auth = "tokens"', 'listen = "192.0.2.1:9696"', "plaintext = true"),
+    ),
+    Sabotage(name="an API that listens to all", check="Check-Neutron-05", do=_api_for_all_networks),
     # The last one: what takes the host up again knows nothing of who made what.
     Sabotage(name="a row is damaged", check="DTN-301", do=_bit_flipped),
 )

@@ -22,12 +22,14 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from deuteron import edge
 from deuteron.cli.main import main
+from deuteron.resources.resource import Resource
+from deuteron.store.unit import Unit
 
 VARIABLE: Final = "DEUTERON_TEST_MISHAPS"
 _ERRNOS: Final = (errno.EPERM, errno.EBUSY, errno.ENOSPC, errno.EIO, errno.ENODEV, errno.EEXIST)
@@ -42,6 +44,7 @@ class Mishaps(msgspec.Struct, frozen=True, kw_only=True):
         kill_at: the crossing at which the process is killed, 0 for none.
         fail_at: the crossing at which all fails that can, 0 for none.
         fail_verb: of the edge, whose crossings count for that; "" for all.
+        defect: at the beginning of a resource's name: to write it down is a defect, "" for none.
     """
 
     words: list[str]
@@ -49,6 +52,7 @@ class Mishaps(msgspec.Struct, frozen=True, kw_only=True):
     kill_at: int = 0
     fail_at: int = 0
     fail_verb: str = ""
+    defect: str = ""
 
 
 class Storm:
@@ -116,6 +120,18 @@ class Loud:
         raise ValueError(self._words)
 
 
+def plant(defect: str) -> None:
+    """Have the store fail, with all that it was given, where a name begins so."""
+    insert = Unit.insert
+
+    def failing(self: Unit, resource: Resource, value: Any) -> Any:
+        if str(getattr(value, "name", "")).startswith(defect):
+            raise RuntimeError(f"cannot write {value!r}")
+        return insert(self, resource, value)
+
+    Unit.insert = failing  # type: ignore[method-assign]  # a test build
+
+
 def happen(mishaps: Mishaps) -> None:
     """Prepare for all of it."""
     words = " ".join(mishaps.words)
@@ -159,5 +175,8 @@ def happen(mishaps: Mishaps) -> None:
 
 
 if __name__ == "__main__":
-    happen(msgspec.json.decode(Path(os.environ[VARIABLE]).read_bytes(), type=Mishaps))
+    told = msgspec.json.decode(Path(os.environ[VARIABLE]).read_bytes(), type=Mishaps)
+    if told.defect:
+        plant(told.defect)
+    happen(told)
     main()

@@ -26,12 +26,22 @@ PATIENCE: Final = 30.0
 
 
 def begin(
-    room: Room, *arguments: str | Path, kill_at: int = 0, fail_at: int = 0, fail_verb: str = ""
+    room: Room,
+    *arguments: str | Path,
+    kill_at: int = 0,
+    fail_at: int = 0,
+    fail_verb: str = "",
+    defect: str = "",
 ) -> subprocess.Popen[bytes]:
     """Start it; what it prints goes to ``out`` and ``err`` in the room's log folder."""
     words = sorted(one.value for one in room.canaries.all if one.kind != "file")
     mishaps = Mishaps(
-        words=words, seed=room.canaries.seed, kill_at=kill_at, fail_at=fail_at, fail_verb=fail_verb
+        words=words,
+        seed=room.canaries.seed,
+        kill_at=kill_at,
+        fail_at=fail_at,
+        fail_verb=fail_verb,
+        defect=defect,
     )
     plan = room.folder / "inputs" / "mishaps"
     plan.write_bytes(msgspec.json.encode(mishaps))

@@ -53,6 +53,10 @@ FILES: Final = (
     Declared("state/.sentences.json.new-*", "the same, where the process was killed as it wrote it", 0o600),
     Declared("state/defects/*.txt", "tracebacks, for the owner alone", 0o600),
     Declared("state/defects/.*.txt.new-*", "one that was not finished", 0o600),
+    Declared("state/api/api.sqlite", "the API's store is what tells of the tenants", 0o600),
+    Declared("state/api/api.sqlite-wal", "what of it is not written back yet", 0o600),
+    Declared("state/api/api.sqlite-shm", "where to look in that", 0o600),
+    Declared("state/api/defects/*.txt", "tracebacks, for the owner alone", 0o600),
     Declared("inputs/*", "what the operator has written"),
 )
 
@@ -66,6 +70,8 @@ ANSWERS: Final = (
     Declared("status", "it says what is wrong with what"),
     Declared("verify", "it prints differences"),
     Declared("doctor", "it says what is wrong with what, and mends it"),
+    Declared("serve", "its first line: where it listens, and the bridges that whoever has started it named"),
+    Declared("port", "it names the port that it was given"),
     Declared("reveal", "that is what it is for; it is on record first"),
     Declared("explain", "the last sentence of that code, for who may read the state directory"),
     Declared("policy", "it prints the operator's own reasons"),
@@ -145,8 +151,14 @@ def wrong_modes(root: Path) -> list[str]:
         and one.mode is not None
         and (mode := path.stat().st_mode & 0o7777) != one.mode
     ]
-    folders = [path for path in (root / "state", root / "state" / "defects") if path.is_dir()]
-    return wrong + [f"{path}: open" for path in folders if path.stat().st_mode & 0o077]
+    private = ("state/defects", "state/run", "state/api", "state/api/defects")
+    folders = [root / one for one in private if (root / one).is_dir()]
+    wrong += [f"{path}: open" for path in folders if path.stat().st_mode & 0o077]
+    # The API's group may pass, to its own directory.
+    shut = 0o067 if (root / "state" / "api").is_dir() else 0o077
+    return wrong + [
+        f"{path}: open" for path in [root / "state"] if path.exists() and path.stat().st_mode & shut
+    ]
 
 
 def in_process(canaries: Canaries, pid: int) -> Iterator[Found]:

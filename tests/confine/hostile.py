@@ -70,6 +70,15 @@ _NR: Final = {  # x86-64; the later ones are the same everywhere
     "capset": 126,
     "mprotect": 10,
     "mmap": 9,
+    "setgid": 106,
+    "setgroups": 116,
+    "setresuid": 117,
+    "setfsuid": 122,
+    "rt_sigqueueinfo": 129,
+    "tgkill": 234,
+    "sendmmsg": 307,
+    "process_vm_writev": 311,
+    "kcmp": 312,
 }
 _TIOCSTI: Final = 0x5412
 _SIOCGSKNS: Final = 0x894C

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 from deuteron.audit.check import Check, Verdict, verdict
@@ -15,15 +17,23 @@ _SHAPES: Final = re.compile(
     r"|(?<![0-9.])(?:\d{1,3}\.){3}\d{1,3}(?![0-9.])",
     re.IGNORECASE,
 )
+_LISTEN: Final = "--listen"
 
 
 def _run(facts: Facts) -> Verdict:
     ours = list(others(facts.places.proc))
-    count = sum(any(_SHAPES.search(word) for word in one.words) for one in ours)
+    count = sum(any(map(_SHAPES.search, _given(one.words))) for one in ours)
     lines = [f"processes of ours with an id or an address on their command line: {count}"] if count else []
     return verdict(
         lines, "put it into the file or the configuration", seen=[f"processes of ours: {len(ours)}"]
     )
+
+
+def _given(words: tuple[str, ...]) -> Iterator[str]:
+    """All that was said, but where the API listens: that is this host's own, and whoever asks sees it."""
+    for before, word in pairwise(("", *words)):
+        if before != _LISTEN and not word.startswith(f"{_LISTEN}="):
+            yield word
 
 
 CHECK = Check(

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from deuteron.audit.check import Check, Verdict, not_applicable
+from contextlib import suppress
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from deuteron.audit import served
+from deuteron.audit.check import Check, Verdict, not_applicable, verdict
 from deuteron.audit.facts import Facts
 
 
-def _run(_facts: Facts) -> Verdict:
-    return not_applicable("there is no API here: nobody logs in over the network")
+def _run(facts: Facts) -> Verdict:
+    api = served.configured(facts)
+    if api is None:
+        return not_applicable("there is no API here: nobody logs in over the network")
+    if api.auth != "keystone":
+        return not_applicable("there is no Keystone that tokens are asked of")
+    lines = (
+        [] if _is_protected(api.keystone_url) else ["our credentials and all tokens go to Keystone in clear"]
+    )
+    return verdict(lines, "api.keystone_url = https://... in the configuration")
+
+
+def _is_protected(url: str) -> bool:
+    parts = urlsplit(url)
+    with suppress(ValueError):
+        return parts.scheme == "https" or ip_address(parts.hostname or "").is_loopback
+    return parts.hostname == "localhost"
 
 
 CHECK = Check(

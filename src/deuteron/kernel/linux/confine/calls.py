@@ -131,9 +131,24 @@ def of_the_watch() -> list[Call]:
 
 #: Sockets that were made by others; those of an event loop that wakes itself.
 _SERVED: Final = """
-    accept4 getpeername getsockname getsockopt listen recvfrom recvmmsg recvmsg sendmmsg sendmsg sendto
-    setsockopt shutdown
+    accept4 getpeername getsockname getsockopt listen recvfrom recvmmsg recvmsg setsockopt shutdown
 """
+#: A socket that listened is one that connects, by its first octets: Landlock does not see that.
+_MSG_FASTOPEN: Final = 0x2000_0000
+#: By the argument that is the flags; sendmmsg(2) is for those that ask name servers.
+_SENDING: Final = (("sendto", 3), ("sendmsg", 2))
+#: Kinds of sockets without SOCK_CLOEXEC and SOCK_NONBLOCK.
+_KIND: Final = 0xF
+# include/uapi/linux/in.h
+_INTERNET: Final = (
+    (socket.SOCK_STREAM, 0),
+    (socket.SOCK_STREAM, socket.IPPROTO_TCP),
+    (socket.SOCK_DGRAM, 0),
+    (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
+)
+#: F_DUPFD, _GETFD, _SETFD, _GETFL, _SETFL, _GETLK, _SETLK, _SETLKW, F_OFD_*, F_DUPFD_CLOEXEC: no F_SETOWN,
+#: by which a descriptor sends signals to others, include/uapi/asm-generic/fcntl.h.
+_FCNTL: Final = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030)
 
 
 def of_the_api(*, connects: bool) -> list[Call]:
@@ -142,22 +157,42 @@ def of_the_api(*, connects: bool) -> list[Call]:
     Args:
         connects: it asks a Keystone, by TCP, and name servers where that is.
     """
-    calls = [Call(name) for name in (_ORDINARY + _FILES + _SERVED).split()]
+    calls = [Call(name) for name in (_ORDINARY + _FILES + _SERVED).split() if name != "fcntl"]
     calls += _memory() + _own_signals()
     calls += [_when("ioctl", (1, _INT, request)) for request in _OF_STREAMS]
+    calls += [_when("fcntl", (1, _INT, command)) for command in _FCNTL]
     calls += [_when(name, (at, _NOT_PRIVATE, 0)) for name, at in _MODES]
     calls += [
         _when("clone", (0, _CLONE_THREAD | _CLONE_NEW, _CLONE_THREAD)),
         _when("prctl", (0, _INT, _PR_SET_NAME)),
         _when("prctl", (0, _INT, _PR_GET_NAME)),
-        _when("socketpair", (0, _INT, socket.AF_UNIX)),
+        # A pair of datagrams would be one that sends to any path that is open to all.
+        _when("socketpair", (0, _INT, socket.AF_UNIX), (1, _KIND, socket.SOCK_STREAM)),
     ]
-    if connects:
-        calls += [_when("socket", (0, _INT, family)) for family in (socket.AF_INET, socket.AF_INET6)]
-        calls += [Call("connect")]
-    return calls
+    return calls + (
+        _of_clients() if connects else [_when(name, (at, _MSG_FASTOPEN, 0)) for name, at in _SENDING]
+    )
 
 
+def _of_clients() -> list[Call]:
+    """TCP and UDP, by their usual protocols: no other can have the kernel load a module."""
+    calls = [Call(name) for name in ("connect", "sendto", "sendmsg", "sendmmsg")]
+    return calls + [
+        _when("socket", (0, _INT, family), (1, _KIND, kind), (2, _INT, protocol))
+        for family in (socket.AF_INET, socket.AF_INET6)
+        for kind, protocol in _INTERNET
+    ]
+
+
+def of_the_dialer() -> list[Call]:
+    """For the process that connects an agent to the API: it opens no file, and knows one kind of socket."""
+    calls = [Call(name) for name in (_ORDINARY + _DIALERS).split()]
+    calls += _memory() + _own_signals()
+    calls += [_when("ioctl", (1, _INT, request)) for request in (_FIONBIO, _FIOCLEX)]
+    return [*calls, _when("socket", (0, _INT, socket.AF_UNIX))]
+
+
+_DIALERS: Final = "connect getsockopt getsockname recvfrom recvmsg sendto sendmsg"
 _OF_STREAMS: Final = (_TCGETS, _TIOCGWINSZ, _FIONREAD, _FIONBIO, _FIONCLEX, _FIOCLEX)
 #: NETLINK_ROUTE and NETLINK_NETFILTER, linux/netlink.h.
 _NETLINK: Final = (0, 12)

@@ -9,9 +9,10 @@ from typing import Final
 import msgspec
 
 from deuteron.kernel.linux.confine import capabilities
-from deuteron.kernel.linux.confine.process import API_NAME, BROKER_NAME, WATCH_NAME
+from deuteron.kernel.linux.confine.process import API_NAME, BROKER_NAME, DIALER_NAME, WATCH_NAME
 
 _PROC: Final = Path("/proc")
+_ROLES: Final = {WATCH_NAME: "watch", BROKER_NAME: "broker", API_NAME: "api", DIALER_NAME: "dialer"}
 _SECCOMP: Final = ("none", "strict", "filter")
 #: Words of a command line in which the program's name stands: the interpreter's options come first.
 _FIRST_WORDS: Final = 4
@@ -40,7 +41,7 @@ class ProcessPosture(msgspec.Struct, frozen=True, kw_only=True):
     """One process of ours.
 
     Attributes:
-        role: ``watch``, ``broker``, ``api``, or ``command`` for one that has not confined itself.
+        role: ``watch``, ``broker``, ``api``, ``dialer``, or ``command`` for one that has not confined itself.
         threads: all of them.
         core_limit: bytes of a core dump at most, ``None`` for no limit.
         umask: as it is set.
@@ -109,14 +110,14 @@ def _found() -> Iterator[ProcessPosture]:
 
 
 def _is_ours(place: Path) -> bool:
-    if (place / "comm").read_text().strip() in (WATCH_NAME, BROKER_NAME, API_NAME):
+    if (place / "comm").read_text().strip() in _ROLES:
         return True
     words = (place / "cmdline").read_bytes().split(b"\0")[:_FIRST_WORDS]
     return any(word.rsplit(b"/", 1)[-1] == b"deuteron" for word in words[:2]) or b"deuteron" in words[1:]
 
 
 def _role(name: str) -> str:
-    return {WATCH_NAME: "watch", BROKER_NAME: "broker", API_NAME: "api"}.get(name, "command")
+    return _ROLES.get(name, "command")
 
 
 def _thread(task: Path) -> ThreadPosture:

@@ -41,6 +41,7 @@ _PR_SET_NO_NEW_PRIVS: Final = 38
 WATCH_NAME: Final = "deuteron-watch"
 BROKER_NAME: Final = "deuteron-broker"
 API_NAME: Final = "deuteron-api"
+DIALER_NAME: Final = "deuteron-dialer"
 
 #: What libraries read when they are used: nothing in it is secret.
 _COMMON: Final = (
@@ -155,6 +156,21 @@ def confine_api(allowed: Allowed, mode: Mode, *, connects: bool) -> Confined:
         frozenset(),
         lambda: landlock.restrict(_places(allowed), connects=connects),
         lambda: seccomp.allow_only(calls.of_the_api(connects=connects), absent=calls.ABSENT),
+    )
+
+
+def confine_dialer(mode: Mode) -> Confined:
+    """As :func:`confine`, for the process that connects a confined agent to the API: nothing else is left it.
+
+    Raises:
+        HostError: ``not-confined``.
+    """
+    harden(DIALER_NAME)
+    return _apply(
+        mode,
+        frozenset(),
+        lambda: landlock.restrict(_places(Allowed())),
+        lambda: seccomp.allow_only(calls.of_the_dialer(), absent=calls.ABSENT),
     )
 
 
