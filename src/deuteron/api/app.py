@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from deuteron.api.asgi import Api, Identity, Settings
+from deuteron.api.asgi import Api, Identity, Seen, Settings
 from deuteron.api.dispatch import Routes
 from deuteron.api.openapi import document
 from deuteron.identity.policy import Policy
@@ -26,6 +26,7 @@ def app(
     *,
     defect: Callable[[BaseException], None],
     settings: Settings = _DEFAULT,
+    seen: Seen | None = None,
 ) -> Api:
     """The API as an ASGI application.
 
@@ -35,9 +36,16 @@ def app(
         policy: who may.
         defect: is told what nobody foresaw, and what becomes a 500; never raises.
         settings: limits, names, the challenge of a 401.
+        seen: is told of each answer.
     """
     routes = Routes(RESOURCES, VERBS)
     made = msgspec.json.encode(document(RESOURCES, routes, version("deuteron")))
     return Api(
-        Service(store, policy), identity, routes=routes, defect=defect, settings=settings, document=made
+        Service(store, policy),
+        identity,
+        routes=routes,
+        defect=defect,
+        settings=settings,
+        document=made,
+        seen=seen,
     )

@@ -11,6 +11,7 @@ Refusals become Neutron's bodies; what nobody foresaw becomes a 500 that tells n
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from time import perf_counter
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -79,6 +80,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     www_authenticate: str = ""
 
 
+class Note:
+    """What is to be said of a request when it is answered.
+
+    Attributes:
+        request_id: its id.
+        collection: what it was about, "" where that was not found out.
+        action: what was to be done with it, likewise.
+        project: whose the request was, "" for nobody known.
+    """
+
+    __slots__ = ("action", "collection", "project", "request_id")
+
+    def __init__(self, request_id: str) -> None:
+        self.request_id = request_id
+        self.collection = self.action = self.project = ""
+
+
+#: Is told of each answer: method, status, seconds, and the note; never raises.
+Seen = Callable[[str, int, float, Note], None]
+
+
 class Api:
     """The application; call it as ASGI does.
 
@@ -89,6 +111,7 @@ class Api:
         settings: how.
         defect: is told what nobody foresaw; never raises.
         document: the OpenAPI document, encoded; empty for none.
+        seen: see :data:`Seen`.
     """
 
     def __init__(
@@ -100,6 +123,7 @@ class Api:
         defect: Callable[[BaseException], None],
         settings: Settings = Settings(),  # noqa: B008 -- frozen
         document: bytes = b"",
+        seen: Seen | None = None,
     ) -> None:
         self._service = service
         self._identity = identity
@@ -107,24 +131,27 @@ class Api:
         self._defect = defect
         self._settings = settings
         self._document = document
+        self._seen = seen
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; nothing else is spoken here, neither a websocket nor ASGI's lifespan."""
         if scope["type"] != "http":
             return
-        request_id = f"req-{uuid4()}"
+        begun, note = perf_counter(), Note(f"req-{uuid4()}")
         try:
-            reply = await self._answered(scope, receive, request_id)
+            reply = await self._answered(scope, receive, note)
         except Gone:
             return
         except Exception as error:  # the outermost loop of a request
             self._defect(error)
             reply = errors.internal()
-        await _send(send, reply, request_id)
+        await _send(send, reply, note.request_id)
+        if self._seen is not None:
+            self._seen(scope["method"], reply.status, perf_counter() - begun, note)
 
-    async def _answered(self, scope: Scope, receive: Receive, request_id: str) -> Reply:
+    async def _answered(self, scope: Scope, receive: Receive, note: Note) -> Reply:
         try:
-            return await self._reply(self._request(scope, receive), request_id)
+            return await self._reply(self._request(scope, receive), note)
         except Refusal as refusal:
             return errors.reply(refusal, self._settings.www_authenticate)
         except StoreError as error:  # the disk is full, or gone: not now, perhaps later
@@ -139,18 +166,19 @@ class Api:
         _check_origin(headers)
         return Request(scope["method"], raw_path, query, headers, base_of(scope, headers), receive)
 
-    async def _reply(self, request: Request, request_id: str) -> Reply:
+    async def _reply(self, request: Request, note: Note) -> Reply:
         path = request.raw_path
         if not path.startswith(b"/v2.0") or path[5:6] not in (b"/", b""):
             return self._outside(request)
         caller = await self._identity.caller(request.headers)
-        caller = msgspec.structs.replace(caller, request_id=request_id)
+        caller = msgspec.structs.replace(caller, request_id=note.request_id)
+        note.project = caller.project_id
         if path == b"/v2.0/":
             return _only_get(request, lambda: json_reply(200, versions.resources(request.base)))
         target = self._routes.find(path)
         if request.method == "OPTIONS":
             return Reply(204, ((b"allow", ", ".join(sorted(target.place.methods)).encode()),))
-        return await self._called(request, target, caller)
+        return await self._called(request, target, caller, note)
 
     def _outside(self, request: Request) -> Reply:
         match request.raw_path:
@@ -164,9 +192,10 @@ class Api:
             case _:
                 raise HTTPNotFound
 
-    async def _called(self, request: Request, target: Target, caller: Caller) -> Reply:
+    async def _called(self, request: Request, target: Target, caller: Caller, note: Note) -> Reply:
         action = target.action(request.method)
         resource, limits = target.place.resource, self._settings.limits
+        note.collection, note.action = resource.collection, action
         page = asked(request.query, resource, caller, limits) if action == "index" else None
         body = await _body(request, action, resource, limits)
         call = Call(

@@ -54,10 +54,8 @@ _TAGS: Final[Schema] = {
     "required": ["tags"],
 }
 #: Answers with no body.
-_EMPTY: Final = frozenset(
-    {"delete", "tags.show", "tags.create", "tags.update", "tags.delete", "tags.delete_all"}
-)
-_CREATED: Final = frozenset({"create", "tags.create", "tags.update"})
+_EMPTY: Final = frozenset({"delete", "tags.show", "tags.update", "tags.delete", "tags.delete_all"})
+_CREATED: Final = frozenset({"create", "tags.update"})
 _PAGING: Final = (
     ("fields", {"type": "array", "items": {"type": "string"}}),
     ("sort_key", {"type": "array", "items": {"type": "string"}}),
@@ -218,7 +216,7 @@ def _shown(resource: Resource, action: str) -> Schema | None:
         return {"anyOf": [one, many]}
     if action in ("show", "create", "update"):
         return one
-    if action in ("tags.index", "tags.update_all"):
+    if action in ("tags.index", "tags.create", "tags.update_all"):
         return _ref("Tags")
     return None if action in _EMPTY else {"type": "object"}
 

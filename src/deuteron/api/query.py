@@ -18,6 +18,7 @@ import msgspec
 
 from deuteron.api.limits import Limits
 from deuteron.resources.attribute import Attribute
+from deuteron.resources.checks import quoted
 from deuteron.resources.refusal import BadRequest, HTTPBadRequest, InvalidInput
 from deuteron.resources.resource import Resource
 from deuteron.store.query import Query, Viewer
@@ -117,7 +118,7 @@ def _limit(given: str) -> int:
     text = given.strip()
     if text.isdecimal() and len(text) <= _DIGITS:
         return int(text)
-    raise BadRequest(resource="limit", msg=f"Limit must be an integer 0 or greater and not '{text}'")
+    raise BadRequest(resource="limit", msg=f"Limit must be an integer 0 or greater and not '{quoted(text)}'")
 
 
 def _filters(pairs: Pairs, resource: Resource) -> tuple[tuple[str, tuple[Any, ...]], ...]:
@@ -131,7 +132,7 @@ def _filters(pairs: Pairs, resource: Resource) -> tuple[tuple[str, tuple[Any, ..
         elif name not in wrong:
             wrong.append(name)
     if wrong:
-        raise HTTPBadRequest(message=f"{wrong} is invalid attribute for filtering")
+        raise HTTPBadRequest(message=f"{quoted(wrong)} is invalid attribute for filtering")
     return tuple((name, tuple(values)) for name, values in found.items())
 
 
@@ -152,6 +153,10 @@ def _timed(resource: Resource) -> bool:
 def _converted(resource: Resource, name: str, value: str) -> Any:
     if name == _CHANGED:
         return _time(value)
+    if name == "fixed_ips" and "=" not in value:
+        raise InvalidInput(error_message=f"'{value}' is not of the form <key>=[value]")
+    if name == "mac_address":
+        return value.lower()  # as they are kept
     attribute = resource.attributes.get(name)
     kinds = _kinds(attribute) if attribute is not None else frozenset()
     if bool in kinds:
@@ -187,14 +192,14 @@ def _boolean(value: str) -> bool:
     lower = value.lower()
     if lower in _TRUE or lower in _FALSE:
         return lower in _TRUE
-    raise InvalidInput(error_message=f"'{value}' cannot be converted to boolean")
+    raise InvalidInput(error_message=f"'{quoted(value)}' cannot be converted to boolean")
 
 
 def _integer(value: str) -> int:
     digits = value.removeprefix("-")
     if digits.isdecimal() and len(digits) <= _DIGITS:
         return int(value)
-    raise InvalidInput(error_message=f"'{value}' is not an integer")
+    raise InvalidInput(error_message=f"'{quoted(value)}' is not an integer")
 
 
 def _sort(pairs: Pairs, resource: Resource) -> tuple[tuple[str, bool], ...]:
@@ -204,10 +209,12 @@ def _sort(pairs: Pairs, resource: Resource) -> tuple[tuple[str, bool], ...]:
         raise HTTPBadRequest(message="The number of sort_keys and sort_dirs must be same")
     absent = [key for key in keys if key not in _sortable(resource)]
     if absent:
-        raise HTTPBadRequest(message=f"{absent} is invalid attribute for sort_keys")
+        raise HTTPBadRequest(message=f"{quoted(absent)} is invalid attribute for sort_keys")
     bad = [one for one in directions if one not in _DIRECTIONS]
     if bad:
-        raise HTTPBadRequest(message=f"{bad} is invalid value for sort_dirs, valid value is 'asc' and 'desc'")
+        raise HTTPBadRequest(
+            message=f"{quoted(bad)} is invalid value for sort_dirs, valid value is 'asc' and 'desc'"
+        )
     pairs_in_order: dict[str, bool] = {}
     for key, one in zip(keys, directions, strict=True):
         pairs_in_order.setdefault(key, one == "asc")  # what is there twice decides nothing the second time

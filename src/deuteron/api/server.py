@@ -7,6 +7,7 @@ import errno
 import os
 import signal
 import socket
+import ssl
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -45,9 +46,8 @@ def listener(listen: str, mode: int = 0o600) -> socket.socket:
         return _unix(Path(listen.removeprefix(_UNIX)), mode)
     host, port = _host_and_port(listen)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    return _listening(made, (host, port), listen)
+    # Named, so that asyncio sees that it is TCP and sends small answers at once (TCP_NODELAY).
+    return _listening(socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP), (host, port), listen)
 
 
 def is_local(made: socket.socket) -> bool:
@@ -57,14 +57,13 @@ def is_local(made: socket.socket) -> bool:
     return ip_address(made.getsockname()[0]).is_loopback
 
 
-def url_of(made: socket.socket) -> str:
+def url_of(made: socket.socket, *, tls: bool = False) -> str:
     """Where it is, as a client writes it; a unix socket's path after ``unix:``."""
     name = made.getsockname()
     if made.family == socket.AF_UNIX:
         return f"{_UNIX}{name}"
-    return (
-        f"http://[{name[0]}]:{name[1]}" if made.family == socket.AF_INET6 else f"http://{name[0]}:{name[1]}"
-    )
+    host = f"[{name[0]}]" if made.family == socket.AF_INET6 else name[0]
+    return f"{'https' if tls else 'http'}://{host}:{name[1]}"
 
 
 def _host_and_port(listen: str) -> tuple[str, int]:
@@ -89,10 +88,9 @@ def _unix(path: Path, mode: int) -> socket.socket:
             "bad-listen", f"{str(path)!r} is no place to listen: write an absolute path after unix:"
         )
     _clear(path)
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     old = os.umask(0o777 & ~mode)
     try:
-        return _listening(made, str(path), f"{_UNIX}{path}")
+        return _listening(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), str(path), f"{_UNIX}{path}")
     finally:
         os.umask(old)
 
@@ -111,6 +109,8 @@ def _clear(path: Path) -> None:
 
 def _listening(made: socket.socket, address: Any, listen: str) -> socket.socket:
     try:
+        if made.family != socket.AF_UNIX:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(address)
         made.listen(_BACKLOG)
     except OSError as error:
@@ -129,9 +129,16 @@ class Server(uvicorn.Server):
         app: the application.
         limits: the bounds of a connection.
         started: called once it serves.
+        tls: what it speaks TLS by, ``None`` for plain HTTP.
     """
 
-    def __init__(self, app: Any, limits: Limits, started: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        app: Any,
+        limits: Limits,
+        started: Callable[[], None] | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -146,6 +153,7 @@ class Server(uvicorn.Server):
                 proxy_headers=False,
                 timeout_keep_alive=int(limits.idle_seconds),
                 timeout_graceful_shutdown=_GRACE,
+                ssl_context_factory=None if tls is None else lambda _config, _default: tls,
             )
         )
         self._limits = limits
