@@ -3,6 +3,7 @@
 Run by ``make``; needs nothing but the standard library of Python >= 3.11::
 
     python3 tools/setup.py runtime     what `deuteron` needs
+    python3 tools/setup.py clients     and the `openstack` client, for `make lab`
     python3 tools/setup.py dev         and what its tests and checks need
 
 What is missing on a Debian or Ubuntu system is installed with its package manager where
@@ -24,8 +25,12 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 
+#: Each with a lock file; what a later one installs holds what an earlier one does.
+KINDS = ("runtime", "clients", "dev")
 #: Debian package -> what tells that it is there.
 RUNTIME_PACKAGES = {"libnftables1": "libnftables.so.1", "libseccomp2": "libseccomp.so.2"}
+#: The quick start ends with it.
+CLIENTS_PACKAGES = {"iputils-ping": "ping"}
 #: Only tests use these: a second road to the same kernel state.
 DEV_PACKAGES = {"iproute2": "ip", "nftables": "nft", "procps": "sysctl", "systemd": "systemd-analyze"}
 
@@ -54,6 +59,8 @@ def missing_packages(kind: str) -> list[str]:
     missing = [name for name, library in RUNTIME_PACKAGES.items() if not has_library(library)]
     if importlib.util.find_spec("ensurepip") is None and not PYTHON.exists():
         missing.append(f"python{sys.version_info.major}.{sys.version_info.minor}-venv")
+    if kind != "runtime":
+        missing += [name for name, program in CLIENTS_PACKAGES.items() if not has_program(program)]
     if kind == "dev":
         missing += [name for name, program in DEV_PACKAGES.items() if not has_program(program)]
     return missing
@@ -120,12 +127,12 @@ def build_environment(kind: str) -> None:
 
 
 def main() -> None:
-    """Prepare for ``runtime`` or ``dev``."""
+    """Prepare for one of :data:`KINDS`."""
     if sys.version_info < (3, 11):
         sys.exit("setup: Python 3.11 or newer is needed; name one with: make PYTHON=python3.12")
     kind = sys.argv[1] if len(sys.argv) > 1 else "runtime"
-    if kind not in {"runtime", "dev"}:
-        sys.exit(f"setup: 'runtime' or 'dev', not '{kind}'")
+    if kind not in KINDS:
+        sys.exit(f"setup: one of {', '.join(KINDS)}, not '{kind}'")
     if missing := missing_packages(kind):
         install_packages(missing)
     build_environment(kind)

@@ -1,9 +1,8 @@
 """Every command in the documents is run, and every sample line of output must be one that is printed.
 
-A block ```` ```console ```` is a session: lines that begin with ``$ `` are run one after another by
-bash in a private host of their own, with a copy of the tree as working directory; the other lines
-are the sample.  Numbers are not compared, ``...`` stands for lines left out, and ``# status 3``
-behind a command is the exit status that it must have (0 where nothing is said).
+A block ```` ```console ```` is a session: its commands are run one after another by bash in a private
+host of their own, with a copy of the tree as working directory.  Those of the lab are in
+``test_lab.py``.
 """
 
 from __future__ import annotations
@@ -14,55 +13,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-import msgspec
 import pytest
 
+from tests.docs.sessions import BLOCK, DOCUMENTS, ROOT, Command, session, shape
 from tests.support.sandbox import Host
 
-ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [
-    ROOT / "README.md",
-    ROOT / "CONTRIBUTING.md",
-    *sorted((ROOT / "docs").rglob("*.md")),
-    *sorted((ROOT / "examples").glob("*.md")),
-]
-BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
-STATUS = re.compile(r"\s+# status (\d+)$")
 LINK = re.compile(r"\[[^\]]*\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 #: Run by CI itself, or would run this test within itself.
-ELSEWHERE = ("git clone", "cd deuteron", "make test", "make bench")
-
-
-class Command(msgspec.Struct, frozen=True):
-    line: str
-    status: int
-    sample: tuple[str, ...]
-
-
-def session(block: str) -> list[Command]:
-    commands: list[Command] = []
-    for line in block.splitlines():
-        if line.startswith("$ "):
-            found = STATUS.search(line)
-            text = STATUS.sub("", line[2:])
-            commands.append(Command(text, int(found[1]) if found else 0, ()))
-        elif commands:
-            last = commands.pop()
-            commands.append(Command(last.line, last.status, (*last.sample, line)))
-    return commands
-
+ELSEWHERE = ("git clone", "cd deuteron", "make lab", "make test", "make bench")
 
 SESSIONS = [
     pytest.param(session(block), id=f"{document.relative_to(ROOT)}-{number}")
     for document in DOCUMENTS
     for number, block in enumerate(BLOCK.findall(document.read_text()), 1)
 ]
-
-
-def shape(text: str) -> str:
-    """The text without what differs from run to run: numbers, identifiers, spaces."""
-    return " ".join(re.sub(r"[0-9a-f]{4,}(-[0-9a-f]+)*|\d+(\.\d+)?", "#", text).split())
 
 
 @pytest.mark.kernel
@@ -103,3 +68,10 @@ def test_the_commands_of_a_session_run_and_print_what_is_shown(
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     for target in LINK.findall(document.read_text()):
         assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_the_pictures_are_as_they_are_drawn() -> None:
+    done = subprocess.run(
+        [sys.executable, "tools/concept_pictures.py", "--check"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
