@@ -42,7 +42,7 @@ class Sizes(NamedTuple):
 
 FULL: Final = Sizes()
 #: For who answers a hundredth as fast.
-PATIENT: Final = Sizes(160, 20, 24)
+PATIENT: Final = Sizes(80, 10, 16)
 QUICK: Final = Sizes(120, 20, 8)
 
 

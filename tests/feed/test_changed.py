@@ -313,7 +313,7 @@ def test_what_this_host_cannot_serve_is_left_out_and_costs_the_others_nothing(wo
     assert [one.sentence[:4] for one in host.view.refused] == ["port"]
     floating = world.create("floatingips", ADMIN, floating_network_id=odd.id, port_id=port.id)
     world.create("ports", ADMIN, network_id=odd.id)
-    world.instance(inside, ADMIN)
+    attach(world, world.instance(inside, ADMIN), "vm1")
     part = host.follow()
     assert part is not None, "the whole view was told"
     assert not part.floating_ips
@@ -321,6 +321,80 @@ def test_what_this_host_cannot_serve_is_left_out_and_costs_the_others_nothing(wo
     assert host.view == whole(world)
     world.delete("floatingips", floating, ADMIN)
     assert host.follow() is not None
+    assert host.view == whole(world)
+
+
+def _view_cost(world: Cloud) -> tuple[int, int]:
+    """Statements of a whole view, and instructions that SQLite ran for them."""
+    ran = 0
+
+    def another() -> int:
+        nonlocal ran
+        ran += 1
+        return 0
+
+    def work(unit: Unit) -> int:
+        raw = unit._db._raw
+        before = world.store.statements
+        raw.set_progress_handler(another, 1)
+        try:
+            host_view(unit, _HOST, _BRIDGES)
+        finally:
+            raw.set_progress_handler(None, 1)
+        return world.store.statements - before
+
+    return world.do(work), ran
+
+
+def test_ports_that_are_bound_nowhere_cost_a_view_nothing(world: Cloud) -> None:
+    beside = Beside(world, 2)
+    before = _view_cost(world)
+    world.do(
+        lambda unit: [
+            unit.insert(RESOURCES["ports"], _unbound(beside.inside.network_id, one)) for one in range(500)
+        ]
+    )
+    after = _view_cost(world)
+    assert after[0] == before[0], "statements"
+    assert after[1] <= 1.1 * before[1], "instructions of SQLite: an index has one level more at most"
+    assert beside.host.follow() == Part()
+    assert beside.host.view == whole(world)
+
+
+def _unbound(network: str, number: int) -> Port:
+    return Port(
+        id=f"unbound-{number}",
+        network_id=network,
+        project_id="p",
+        mac_address=f"fa:16:3f:00:{number >> 8:02x}:{number & 255:02x}",
+    )
+
+
+def test_an_instance_elsewhere_is_known_as_long_as_a_floating_ip_stands_for_it(world: Cloud) -> None:
+    external = outside(world)
+    _, inside, port = _tenant(world, external, 1)
+    host = Host(world)
+    assert port.id not in {one.id for one in host.view.ports}
+    floating = world.create("floatingips", ADMIN, floating_network_id=external.id, port_id=port.id)
+    part = host.follow()
+    assert part is not None, "the whole view was told"
+    assert [one.id for one in part.ports] == [port.id]
+    other = world.instance(inside, ADMIN)
+    world.update("floatingips", floating, ADMIN, port_id=other.id)
+    part = host.follow()
+    assert part is not None, "the whole view was told"
+    assert [one.id for one in part.ports] == [other.id]
+    assert [one.id for one in part.gone if one.kind == "port"] == [port.id]
+    assert host.view == whole(world)
+
+
+def test_a_floating_ip_that_no_router_has_is_nothing_to_a_host(world: Cloud) -> None:
+    external = outside(world)
+    host = Host(world)
+    floating = world.create("floatingips", ADMIN, floating_network_id=external.id)
+    assert host.follow() == Part()
+    world.delete("floatingips", floating, ADMIN)
+    assert host.follow() == Part()
     assert host.view == whole(world)
 
 

@@ -76,6 +76,15 @@ def test_a_pool_that_changes_is_looked_at_anew(alice: Desk) -> None:
     assert cut(alice, pool, prefixlen=25)["cidr"] == "10.0.0.0/25"
 
 
+def test_nothing_is_left_of_a_pool_that_is_gone(alice: Desk, store: Store) -> None:
+    pool = made(alice, "10.0.0.0/24")
+    subnet = cut(alice, pool, prefixlen=25)
+    assert store.look(lambda unit: unit.blocks(pool["id"]).known)
+    alice.ask("subnets", "delete", id=subnet["id"])
+    alice.ask("subnetpools", "delete", id=pool["id"])
+    assert not store.look(lambda unit: unit.blocks(pool["id"]).known)
+
+
 def test_random_turns_never_give_two_what_overlaps(store: Store) -> None:
     """Against a model that knows every address: the blocks alone, in one unit."""
     chance = random.Random(SEED)

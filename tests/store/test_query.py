@@ -189,6 +189,51 @@ def test_ten_thousand_values_are_one_text_and_the_same_statements(store: Store) 
     assert select.list_statement.cache_info().currsize == 1
 
 
+def _on_two_networks(store: Store) -> None:
+    """Ports of two projects, on a network of each."""
+    base(store)
+    dice = random.Random(SEED)
+
+    def work(unit: Unit) -> None:
+        unit.insert(NETWORKS, network(2, project_id="theirs"))
+        for number in range(80):
+            owner, where = dice.choice(["mine", "theirs", "p"]), uid(1, dice.choice([1, 2]))
+            unit.insert(
+                PORTS, port(number, project_id=owner, network_id=where, name=dice.choice(["a", "b", "c"]))
+            )
+
+    wrote(store, work)
+
+
+@pytest.mark.parametrize("sort", [(), (("name", True),), (("name", False), ("id", False))])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_who_sees_many_ports_gets_the_pages_of_who_sees_few(
+    store: Store, monkeypatch: pytest.MonkeyPatch, sort: Any, reverse: bool
+) -> None:
+    """Many are walked along, few are sorted: nobody sees from a page which it was."""
+    _on_two_networks(store)
+    middle = listed(store)[40].id
+    asked = [
+        {"visible_to": Viewer(who), "sort": sort, "reverse": reverse, "limit": 7, "marker": marker}
+        for who in ("mine", "theirs", "p")
+        for marker in ("", middle)
+    ]
+    sorted_ones = [_ids(listed(store, **one)) for one in asked]
+    monkeypatch.setattr("deuteron.store.reading.MANY", 10)
+    assert [_ids(listed(store, **one)) for one in asked] == sorted_ones
+    assert all(len(one) == 7 for one in sorted_ones[:1])
+
+
+@pytest.mark.parametrize("sort", [(), (("name", True),)])
+def test_a_page_of_many_visible_ports_is_not_sorted(store: Store, sort: Any) -> None:
+    plan, values = select.planned(Query(resource=PORTS, visible_to=Viewer(), sort=sort, limit=9))
+    assert select.may_walk(plan)
+    statement = select.list_statement(plan._replace(walks=True))
+    text = "EXPLAIN QUERY PLAN " + statement.text
+    steps = [str(row[3]) for row in store._db._raw.execute(text, statement.arguments(values))]
+    assert not any("TEMP B-TREE" in one or "MULTI-INDEX" in one for one in steps), steps
+
+
 def test_what_asks_in_many_ways_fills_no_memory() -> None:
     assert select.list_statement.cache_info().maxsize == 1024
 

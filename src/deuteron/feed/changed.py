@@ -51,6 +51,7 @@ class Told(msgspec.Struct, frozen=True):
         networks: ids of those that it can serve.
         routers: likewise.
         homes: networks on which its fip namespaces have a port.
+        stands: the port that each of its floating IPs stands for, "" where that is none.
     """
 
     host: str
@@ -58,6 +59,7 @@ class Told(msgspec.Struct, frozen=True):
     networks: frozenset[str]
     routers: frozenset[str]
     homes: frozenset[str]
+    stands: Mapping[str, str]
 
     @classmethod
     def of(cls, view: HostView, mappings: Mapping[str, str]) -> Told:
@@ -69,6 +71,7 @@ class Told(msgspec.Struct, frozen=True):
             networks=frozenset(one.id for one in view.networks),
             routers=frozenset(one.id for one in view.routers),
             homes=frozenset(one.network_id for one in view.ports if one.id in gateways),
+            stands={one.id: one.port_id for one in view.floating_ips},
         )
 
     def after(self, part: Part) -> Told:
@@ -76,13 +79,22 @@ class Told(msgspec.Struct, frozen=True):
         gone: defaultdict[str, set[str]] = defaultdict(set)
         for one in part.gone:
             gone[one.kind].add(one.id)
+        now = self
+        if part.floating_ips or gone["floatingip"]:
+            now = msgspec.structs.replace(now, stands=self._stands(part, gone["floatingip"]))
         if not (part.networks or part.routers or gone["network"] or gone["router"]):
-            return self
+            return now
         return msgspec.structs.replace(
-            self,
+            now,
             networks=(self.networks - gone["network"]) | {one.id for one in part.networks},
             routers=(self.routers - gone["router"]) | {one.id for one in part.routers},
         )
+
+    def _stands(self, part: Part, gone: Iterable[str]) -> Mapping[str, str]:
+        after = {**self.stands, **{one.id: one.port_id for one in part.floating_ips}}
+        for one in gone:
+            after.pop(one, None)
+        return after
 
 
 def part_of(unit: Unit, told: Told, changes: Iterable[Change], *, writes: bool) -> Part:
@@ -118,6 +130,7 @@ class _Made:
         self._values: dict[Kind, dict[str, Any]] = {kind: {} for kind in KINDS}
         self._absent: set[str] = set()
         self._created: frozenset[str] = frozenset()
+        self._elsewhere: dict[str, Any] = {}
 
     def take(self, changes: Collection[Change]) -> None:
         """Read what changed."""
@@ -128,14 +141,16 @@ class _Made:
             self._touched[one.resource].add(one.id)
         for one in changes:
             if one.resource == "ports" and one.kind == "delete" and one.router_id:
-                self._left(one.router_id)
+                self._left(one.id, one.router_id)
         self._networks()
         self._subnets()
+        self._stood_for()
         self._ports()
 
-    def _left(self, owner: str) -> None:
+    def _left(self, port: str, owner: str) -> None:
         """A port has gone that was of a router or held a floating IP's address, or the fip namespace's."""
         if owner in self._touched["floatingips"]:
+            self._touched["ports"].discard(port)  # no host has heard of it
             return
         if owner not in self._told.routers | self._touched["routers"]:
             raise Undecided
@@ -174,22 +189,32 @@ class _Made:
                 scope = scopes.get((row.network_id, row.ip_version), "")
                 self._values["subnet"][row.id] = rows.subnet(row, scope)
 
+    def _stood_for(self) -> None:
+        """A floating IP comes and goes with the port that it stands for, which may be of no other concern."""
+        touched = self._touched["floatingips"]
+        stood = {self._told.stands[one] for one in touched & self._told.stands.keys()}
+        self._touched["ports"] |= stood - {""}
+        self._touched["ports"] |= {row.port_id for row in self._rows("floatingips", touched) if row.port_id}
+
     def _ports(self) -> None:
         for row in self._rows("ports", self._touched["ports"]):
             if rows.is_agent_gateway(row, self._told.host):
                 raise Undecided
             if row.device_owner in rows.ROUTER_OWNERS:
                 self._touched["routers"].add(row.device_id)
-            else:
+            elif rows.concerns(row, self._told.host):
                 self._port(row)
+            else:
+                self._elsewhere[row.id] = row
 
     def _port(self, row: Any) -> None:
-        if rows.concerns(row, self._told.host) and self._serves(row.network_id):
+        if self._serves(row.network_id):
             self._values["port"][row.id] = rows.port(row, self._told.host)
 
     def follow(self) -> None:
         """Read what is shown with that: routers with their ports, and floating IPs."""
         self._routers()
+        self._ports_elsewhere()
         self._floating_ips()
 
     def _routers(self) -> None:
@@ -208,6 +233,14 @@ class _Made:
                 raise Undecided
             self._values["router"][row.id] = value
 
+    def _ports_elsewhere(self) -> None:
+        """Of the ports of no other concern those that a floating IP here stands for."""
+        if not self._elsewhere:
+            return
+        standing = self._unit.find(RESOURCES["floatingips"], port_id=sorted(self._elsewhere))
+        for ident in {one.port_id for one in standing if self._carries(one)}:
+            self._port(self._elsewhere[ident])
+
     def _has_ports(self, router: Any) -> bool:
         return all(one in self._values["port"] for one in rows.ports_of(router))
 
@@ -224,7 +257,9 @@ class _Made:
             self._values["floatingip"][row.id] = rows.floating_ip(row, rules[row.id], router)
 
     def _carries(self, row: Any) -> bool:
-        if row.router_id and row.router_id not in self._values["router"]:
+        if not row.router_id:
+            return False
+        if row.router_id not in self._values["router"]:
             return row.router_id in self._told.routers - self._touched["routers"]
         return self._serves(row.floating_network_id)
 
@@ -248,12 +283,15 @@ class _Made:
 
     def part(self) -> Part:
         """What is to be told."""
+        # What has come since then the host has never heard of.
         gone = [
             Gone(kind=kind, id=ident)
             for collection, kind in _KINDS.items()
-            for ident in self._touched[collection] - self._values[kind].keys()
+            for ident in self._touched[collection] - self._values[kind].keys() - self._created
+            if kind != "floatingip" or ident in self._told.stands
         ]
-        gone += [Gone(kind="leg", id=one) for one in self._touched["routers"] - self._values["leg"].keys()]
+        legs = self._touched["routers"] - self._values["leg"].keys() - self._created
+        gone += [Gone(kind="leg", id=one) for one in legs]
         fields: dict[str, Any] = {
             field: tuple(self._values[kind].values()) for kind, (field, _) in KINDS.items()
         }

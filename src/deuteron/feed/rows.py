@@ -22,8 +22,6 @@ from deuteron.inputs.forwarding import Fields, expand
 #: Owners of ports that are a router's.
 INTERFACES: Final = (ROUTER_INTERFACE, ROUTER_INTERFACE_DISTRIBUTED)
 ROUTER_OWNERS: Final = frozenset({*INTERFACES, ROUTER_SNAT, ROUTER_GATEWAY})
-#: The owner of a port that only holds the address of a floating IP.
-FLOATING_IP: Final = "network:floatingip"
 
 
 def is_agent_gateway(row: Any, host: str) -> bool:
@@ -32,10 +30,15 @@ def is_agent_gateway(row: Any, host: str) -> bool:
 
 
 def concerns(row: Any, host: str) -> bool:
-    """Whether this host has to know of a port."""
-    if row.device_owner == AGENT_GATEWAY:
-        return is_agent_gateway(row, host)
-    return bool(row.device_owner != FLOATING_IP)
+    """Whether this host has to know of a port by what the port itself says.
+
+    It is a router's, of this host's fip namespace, or bound here.  Of any other only one that a floating
+    IP stands for has to be known.
+    """
+    if row.device_owner in ROUTER_OWNERS:
+        return True
+    here = row.binding_host_id == host
+    return bool(here and (row.device_owner == AGENT_GATEWAY or not row.device_owner.startswith("network:")))
 
 
 def network(row: Any, mappings: Mapping[str, str]) -> Network:

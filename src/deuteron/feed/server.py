@@ -98,6 +98,8 @@ class Feed:
         self._outcomes = Outcomes()
         #: What the host and revision of the last answer know: one host is served.
         self._told: dict[tuple[str, int], Told] = {}
+        #: Who waits to hear of an agent, by its host.
+        self._listening: dict[str, asyncio.Event] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._refused: list[str] = []
@@ -121,6 +123,23 @@ class Feed:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def hears(self, host: str, seconds: float) -> bool:
+        """Wait for a host's agent to say something, at most so many seconds; whether it did.
+
+        One that has nothing to do asks for news all the time.
+        """
+        heard = self._listening.setdefault(host, asyncio.Event())
+        heard.clear()
+        try:
+            await asyncio.wait_for(heard.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def _heard(self, host: str) -> None:
+        if host in self._listening:
+            self._listening[host].set()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.get_running_loop().create_task(self.serve(reader, writer))
@@ -163,8 +182,10 @@ class Feed:
     async def _do(self, guest: Guest, message: ToApi) -> ToAgent:
         match message:
             case Want():
+                self._heard(guest.host)
                 return await self._want(guest, message)
             case Status():
+                self._heard(guest.host)
                 return await self._status(guest, message)
             case Attach(port=port, netns=netns, tap=tap):
                 profile = {key: value for key, value in (("netns", netns), ("tap", tap)) if value}

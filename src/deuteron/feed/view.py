@@ -1,8 +1,9 @@
 """From the rows of the store to what one host has to know.
 
 One host, for now: network node and compute node at once, as with a topology file.  So a host knows
-every network, subnet, router and floating IP, and of the ports all but those that only hold a
-floating IP's address; an instance's port is bound here where its ``binding:host_id`` says so.
+every network, subnet and router, the floating IPs that a router has, and of the ports those that it
+needs for them: the routers' own, those bound here by ``binding:host_id``, and those that a floating IP
+stands for.  Each are found by an index, so that what is used nowhere costs nothing.
 
 What a host cannot hold is left out alone, so that one tenant's resource never stops another's: a
 router stands among ``refused`` with its reason, what refers to something left out goes with it.
@@ -41,23 +42,42 @@ def host_view(unit: Unit, host: str, mappings: Mapping[str, str]) -> HostView:
             scopes.get((row.network_id, row.ip_version), ""),
         )
     of_router: defaultdict[str, list[Any]] = defaultdict(list)
-    for row in unit.find(RESOURCES["ports"]):
+    known = unit.find(RESOURCES["routers"])
+    floating = unit.find(RESOURCES["floatingips"], router_id=[one.id for one in known])
+    for row in _ports(unit, host, known, floating):
         if row.device_owner in rows.ROUTER_OWNERS:
             of_router[row.device_id].append(row)
         if rows.is_agent_gateway(row, host):
             found.values["agent_gateway"][row.id] = row.id
         if rows.concerns(row, host):
-            found.make("port", row.id, rows.port, row, host)
-    for row in unit.find(RESOURCES["routers"]):
+            found.here.add(row.id)
+        found.make("port", row.id, rows.port, row, host)
+    for row in known:
         found.names[row.id] = row.name
         found.make("router", row.id, rows.router, row, of_router[row.id])
     rules = by_floating(unit.find(RESOURCES["port_forwardings"]))
     routers = found.values["router"]
-    for row in unit.find(RESOURCES["floatingips"]):
+    for row in floating:
         router = routers.get(row.router_id or "")
         found.make("floatingip", row.id, rows.floating_ip, row, rules[row.id], router)
     _legs(unit, found)
     return found.view()
+
+
+def _ports(unit: Unit, host: str, routers: Collection[Any], floating: Iterable[Any]) -> Iterable[Any]:
+    """The rows of the ports that a host has to know."""
+    ports = RESOURCES["ports"]
+    here = [
+        row
+        for found in (
+            unit.find(ports, device_id=[one.id for one in routers]),
+            unit.find(ports, binding_host_id=host),
+        )
+        for row in found
+        if rows.concerns(row, host)
+    ]
+    stood_for = unit.find(ports, id=[one.port_id for one in floating if one.port_id])
+    return {row.id: row for row in (*here, *stood_for)}.values()
 
 
 def by_floating(found: Iterable[Any]) -> defaultdict[str, list[Any]]:
@@ -118,6 +138,8 @@ class _Found:
         self.host = host
         self.values: dict[Kind, dict[str, Any]] = {kind: {} for kind in KINDS}
         self.names: dict[str, str] = {}
+        #: Ports that are known for their own sake, and not only for that of a floating IP.
+        self.here: set[str] = set()
 
     def networks(self, found: Iterable[Any], mappings: Mapping[str, str]) -> dict[tuple[str, int], str]:
         """Take the networks over; the address scope of each by family."""
@@ -192,10 +214,12 @@ class _Found:
             values["floatingip"],
             lambda one: (
                 one.floating_network_id in values["network"]
-                and (not one.router_id or one.router_id in values["router"])
+                and one.router_id in values["router"]
                 and (not one.port_id or one.port_id in values["port"])
             ),
         )
+        stood_for = {one.port_id for one in values["floatingip"].values()}
+        _keep(values["port"], lambda one: one.id in self.here or one.id in stood_for)
         homes = {values["port"][one].network_id for one in values["agent_gateway"]}
         _keep(values["leg"], lambda one: one.router_id in values["router"] and one.network_id in homes)
 

@@ -25,7 +25,9 @@ DIALECT: Final = pysqlite.dialect(paramstyle="qmark")
 
 #: Seconds that a connection waits for another process's lock.
 _BUSY: Final = 10.0
-_READ: Final = ("PRAGMA query_only=ON", "PRAGMA temp_store=MEMORY")
+#: A list of 1,000 ports is on some 1,500 pages of 4 KiB, three times what SQLite keeps by itself.
+_CACHE: Final = "PRAGMA cache_size=-8000"
+_READ: Final = ("PRAGMA query_only=ON", "PRAGMA temp_store=MEMORY", _CACHE)
 _WRITE: Final = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",

@@ -12,11 +12,14 @@ from deuteron.store.driver import Connection, Row, Statement
 from deuteron.store.listing import listing_of
 from deuteron.store.query import Query, Viewer, project_of
 from deuteron.store.select import (
+    MANY,
     Plan,
     count_statement,
     list_statement,
+    many_statements,
     marker_statement,
     marker_values,
+    may_walk,
     planned,
     shown_statement,
 )
@@ -109,7 +112,12 @@ class Reading:
             if row is None:
                 raise not_found(query.resource.name, query.marker)
             values |= marker_values(row)
-        return plan, values
+        return plan._replace(walks=may_walk(plan) and self._sees_many(values)), values
+
+    def _sees_many(self, values: dict[str, Any]) -> bool:
+        """Whether a project sees so many ports that going along all of them finds a page sooner."""
+        wanted = {**values, "many": MANY}
+        return any(self._db.first(one, wanted) is not None for one in many_statements())
 
     def _rows(self, statement: Statement, values: dict[str, Any], query: Query) -> Values:
         rows: Values = self._db.rows(statement, values)

@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Select,
+    UnaryExpression,
     and_,
     bindparam,
     exists,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     select,
     true,
 )
+from sqlalchemy.sql.operators import custom_op
 
 from deuteron.resources.resource import Resource
 from deuteron.store import tables as t
@@ -37,6 +39,9 @@ from deuteron.store.shape import Shape, shape_of
 #: Compiled statements that are kept.
 _KEPT: Final = 1024
 _TAG_FILTERS: Final = ("tags", "tags-any", "not-tags", "not-tags-any")
+#: Visible ports above which a page is found by walking along its order: of 100,000 ports it then passes
+#: ten to find one; below, these are sorted.
+MANY: Final = 10_000
 #: Columns whose index has the id behind it.
 _PARENTS: Final = frozenset({"network_id", "project_id"})
 _SHARED: Final = ("access_as_shared",)
@@ -58,7 +63,11 @@ class Filter(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What makes the text of a statement."""
+    """What makes the text of a statement.
+
+    Attributes:
+        walks: whether it goes along the index that has the order, and not by what is visible.
+    """
 
     resource: Resource
     filters: tuple[Filter, ...]
@@ -67,6 +76,7 @@ class Plan(NamedTuple):
     limit: bool
     marker: bool
     reverse: bool
+    walks: bool = False
 
 
 def planned(query: Query) -> tuple[Plan, dict[str, Any]]:
@@ -190,8 +200,32 @@ def _page(plan: Plan, selected: Sequence[ColumnElement[Any]]) -> Select[Any]:
     return found.limit(bindparam("limit")) if plan.limit else found
 
 
+def may_walk(plan: Plan) -> bool:
+    """Whether an index has all ports in the order that is wanted, of which a project is to see a page."""
+    return (
+        plan.resource.collection == "ports"
+        and plan.narrowed
+        and plan.limit
+        and not plan.filters
+        and (len(plan.sort) == 1 or (plan.sort[0][0] == "name" and plan.sort[0][1] == plan.sort[1][1]))
+    )
+
+
+@lru_cache(maxsize=2)
+def many_statements() -> tuple[Statement, Statement]:
+    """A row each where a project has many ports, or many are on its networks: both count along an index."""
+    ports = t.PORTS.c
+    begin = select(ports.id).offset(bindparam("many")).limit(1)
+    return (
+        Statement(begin.where(ports.project_id == bindparam("project"))),
+        Statement(begin.where(ports.network_id.in_(_own_networks()))),
+    )
+
+
 def _in_order(plan: Plan) -> bool:
     """Whether an index has the rows in the order that is wanted."""
+    if plan.walks:
+        return True
     within = all(one.name in _PARENTS and not (one.many or one.null) for one in plan.filters)
     return len(plan.sort) == 1 and not plan.narrowed and within and len(plan.filters) <= 1
 
@@ -221,7 +255,7 @@ def conditions(plan: Plan, shape: Shape) -> list[ColumnElement[bool]]:
     """Filters and visibility."""
     found = [_condition(shape, one, f"f{place}") for place, one in enumerate(plan.filters)]
     if plan.narrowed:
-        found.append(_visible(shape))
+        found.append(_visible(shape, walks=plan.walks))
     return found
 
 
@@ -280,9 +314,21 @@ def _granted(owner: ColumnElement[Any], actions: Sequence[str]) -> ColumnElement
     )
 
 
-def _visible(shape: Shape) -> ColumnElement[bool]:
+def _own_networks() -> Select[Any]:
+    return select(t.NETWORKS.c.id).where(t.NETWORKS.c.project_id == bindparam("project"))
+
+
+def _unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A column by which SQLite looks nothing up: a unary plus keeps it from its indexes."""
+    return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
+
+
+def _visible(shape: Shape, *, walks: bool = False) -> ColumnElement[bool]:
     """What a project sees: its own, what was shared with it, and ports on its networks."""
     table = shape.table
+    if walks:
+        mine = _unindexed(table.c.project_id) == bindparam("project")
+        return or_(mine, _unindexed(table.c.network_id).in_(_own_networks()))
     own = table.c.project_id == bindparam("project")
     match table.name:
         case "networks":
@@ -292,8 +338,7 @@ def _visible(shape: Shape) -> ColumnElement[bool]:
         case "subnetpools" | "address_scopes":
             return or_(own, _granted(table.c.id, _SHARED))
         case "ports":
-            mine = select(t.NETWORKS.c.id).where(t.NETWORKS.c.project_id == bindparam("project"))
-            return or_(own, table.c.network_id.in_(mine))
+            return or_(own, table.c.network_id.in_(_own_networks()))
         case "agents":
             return true()
         case "rbac_policies":
