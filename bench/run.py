@@ -185,7 +185,7 @@ def _rows(one: _MAPPING) -> Iterator[tuple[str, ...]]:
                 "",
             )
             yield (
-                "restart: API answers, all looked at; s",
+                "restart: API answers; begun, with the first look at everything; s",
                 f"{again['answers_s']:.1f}",
                 f"{again['looked_s']:.1f}",
                 "",

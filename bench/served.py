@@ -47,6 +47,12 @@ _BULK: Final = 500
 #: Seconds between two echoes of one that waits for its first answer, and of one that counts losses.
 _EAGER: Final = 0.0005
 _STEADY: Final = 0.005
+#: What the processes of the service are.
+_ROLES: Final = ("agent", "api", "broker")
+#: Seconds between two looks at whether all is quiet, at most so many, and MB that are none.
+_A_WHILE: Final = 2.0
+_LOOKS: Final = 60
+_LITTLE: Final = 1.0
 #: Multicast groups of rtnetlink (links; addresses, routes and rules of both families) and of nftables.
 _ROUTE_GROUPS: Final = (1, 5, 7, 8, 9, 11, 19)
 _NFT_GROUPS: Final = (7,)
@@ -142,14 +148,24 @@ class Service:
         found: dict[str, float] = {}
         for pid in _family(self.process.pid):
             rollup = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
-            name = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[-2].decode()
             pss = next(line for line in rollup.splitlines() if line.startswith("Pss:"))
-            found[f"{len(found)} {name}"] = int(pss.split()[1]) * 1024 / 1e6
+            found[_role(len(found))] = int(pss.split()[1]) * 1024 / 1e6
+        return found
+
+    def settled_memory(self) -> dict[str, float]:
+        """:meth:`memory` once it falls no more: the view is written down, and what is free given back."""
+        found = self.memory()
+        for _ in range(_LOOKS):
+            time.sleep(_A_WHILE)
+            now = self.memory()
+            if sum(now.values()) > sum(found.values()) - _LITTLE:
+                return now
+            found = now
         return found
 
     def cpu(self) -> dict[str, float]:
         """Seconds of processor time of each process of it so far."""
-        return {str(pid): _cpu(pid) for pid in _family(self.process.pid)}
+        return {_role(at): _cpu(pid) for at, pid in enumerate(_family(self.process.pid))}
 
     def end(self) -> None:
         """As a user ends it."""
@@ -157,6 +173,11 @@ class Service:
         self.process.send_signal(signal.SIGTERM)
         if self.process.wait(60):
             raise RuntimeError("deuteron serve has not ended well")
+
+
+def _role(at: int) -> str:
+    """What the process at this place of the family is: they are started in this order."""
+    return _ROLES[at] if at < len(_ROLES) else f"process {at}"
 
 
 def _cpu(pid: int) -> float:
@@ -329,6 +350,24 @@ class Listening:
         for name in NetnsDirectory(NETNS_DIR).list():
             self._sockets += inside(NETNS_DIR / name, _hearing)
 
+    def quiet(self) -> int:
+        """Wait until nothing is heard; how much was.
+
+        Of a link that was just made the kernel tells for seconds after: it looks for duplicates of its
+        link-local address (RFC 4862, 5.4), and the address and its route change with the end of that.
+
+        Raises:
+            RuntimeError: it does not become quiet.
+        """
+        heard = 0
+        for _ in range(_LOOKS):
+            time.sleep(_A_WHILE)
+            now = self.heard()
+            heard += now
+            if not now:
+                return heard
+        raise RuntimeError("the kernel tells of changes all the time, though nobody makes any")
+
     def heard(self) -> int:
         """How many datagrams have come."""
         count = 0
@@ -362,8 +401,9 @@ def restart(state: Path, address: str) -> dict[str, Any]:
     """Start it again on the same host, with pings all the while."""
     listening = Listening()
     stop: list[bool] = []
-    pings = _pinging(address, stop)
     try:
+        listening.quiet()
+        pings = _pinging(address, stop)
         with service(state) as again:
             answers = again.until_answers()
             looked = again.until_began()
@@ -371,7 +411,7 @@ def restart(state: Path, address: str) -> dict[str, Any]:
             heard = listening.heard()
             stop.append(True)
             lost, sent = pings.result()
-            memory = again.memory()
+            memory = again.settled_memory()
             again.end()
     finally:
         stop.append(True)
@@ -379,6 +419,7 @@ def restart(state: Path, address: str) -> dict[str, Any]:
     return {
         "answers_s": answers,
         "looked_s": looked,
+        "first_look_s": looked - answers,
         "steps": sum(one["steps"] for one in changes),
         "kernel_messages": heard,
         "pings": sent,
@@ -435,7 +476,7 @@ def measure(routers: int, ports: int, instances: int, samples: int) -> dict[str,
             floating_ips(one, world, 1)  # the first of a host: every router gets its leg
             first = time.perf_counter() - begun
             found = floating_ips(one, world, samples)
-            memory = one.memory()
+            memory = one.settled_memory()
             one.end()
         again = restart(state, found["addresses"][-1])
     return {

@@ -5,7 +5,7 @@
     event -> "look again at these namespaces" -> quiet for 50 ms (at most 250 ms) -> one look
                                                         nothing differs: that was all
                                                         something does: mend it, as every change is made
-    lost events, a namespace gone, each interval -> a look at everything
+    lost events, a namespace gone, each interval -> a look at everything; in slices, where views come too
     a unit that cannot be mended -> quarantine: tried again by its backoff, never earlier;
                                     the others do not wait for it
 
@@ -15,6 +15,7 @@ and never correctness.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -25,6 +26,7 @@ import msgspec
 
 from deuteron.agent.echo import Echo
 from deuteron.agent.mend import Road
+from deuteron.agent.sweep import Sweep, outline
 from deuteron.agent.window import Found, Index, Plans, look_at, look_at_all, parting, without
 from deuteron.apply.engine import Prepared
 from deuteron.apply.isolate import plan_apart
@@ -41,7 +43,7 @@ QUIET: Final = 0.05
 PATIENCE: Final = 0.25
 #: The longest to wait where looks found nothing and events go on: with a look it stays within 1 s.
 _LONGEST_PATIENCE: Final = 0.7
-#: Seconds between two looks at everything.
+#: Seconds from the end of one look at everything to the begin of the next.
 INTERVAL: Final = 60.0
 #: By how much of itself the interval varies, so that many hosts do not look at once.
 _SPREAD: Final = 0.1
@@ -138,7 +140,9 @@ class Watch:
         events: what tells of changes.
         road: how to change.
         listener: who is told.
-        interval: seconds between two looks at everything.
+        interval: seconds from the end of one look at everything to the begin of the next.
+        slice_seconds: look at everything in slices that take about so long, with whatever else is due
+            between two; 0: at once.
         clock: seconds that only grow.
         random: spreads the interval.
     """
@@ -152,6 +156,7 @@ class Watch:
         listener: Listener,
         *,
         interval: float = INTERVAL,
+        slice_seconds: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         random: Random | None = None,
     ) -> None:
@@ -160,6 +165,10 @@ class Watch:
         self._road = road
         self._listener = listener
         self._interval = interval
+        self._slice = slice_seconds
+        self._sweep: Sweep | None = None
+        #: What is heard without end and a look at everything take turns.
+        self._turn_of_sweep = False
         self._clock = clock
         self._random = random or Random()  # noqa: S311 -- it spreads looks, it keeps no secret
         self._stop = self._reread = False
@@ -229,6 +238,10 @@ class Watch:
 
     def due(self) -> float:
         """When there is something to do, unless something happens before."""
+        return self._not_before if self._sweep is not None else self._due()
+
+    def _due(self) -> float:
+        """When there is, but for a look at everything that is under way."""
         ends = [self._next_full, *(due for _, due in self._holds.values())]
         if (owed := self.echo.due()) is not None:
             ends.append(owed)
@@ -263,6 +276,9 @@ class Watch:
         now = self._clock()
         if now < self.due():
             return
+        if self._sweep is not None and (now < self._due() or self._turn_of_sweep):
+            self._look_on(self._sweep)
+            return
         if (owed := self.echo.due()) is not None and now >= owed:
             self._take_owed()
         full = self._everything or now >= self._next_full
@@ -271,12 +287,18 @@ class Watch:
         names = self._dirty | self._index.homes(one.unit for one in due)
         moved, remade = self._names, self.echo.remade()
         self._forget_reasons()
+        self._turn_of_sweep = True
         if full:
             self._next_full = now + self._spread()
+        if full and self._slice:
+            self._begin_sweep(since, noticed)
+            full = False
         try:
             if full or moved or remade:
                 self._follow(None if full else remade)
             found = self._look(names, due, full=full)
+            if found.only is None and self._sweep is not None:
+                self._sweep.saw(None, 0.0)
             self._act(found, due, since, noticed)
         except DeuteronError as error:
             self._failed(error)
@@ -284,6 +306,34 @@ class Watch:
             self._trouble, self._retry = "", 0.0
             # In a storm at most half of the time is spent on looking.
             self._not_before = self._clock() + min(self._clock() - now, PATIENCE)
+
+    def _begin_sweep(self, since: float, noticed: str) -> None:
+        """Look at everything from now on; one that is under way begins again."""
+        if self._sweep is None:
+            self._sweep = Sweep(self._index, self._slice, since, noticed)
+        else:
+            self._sweep.again(since, noticed)
+        self._next_full = math.inf
+
+    def _look_on(self, sweep: Sweep) -> None:
+        """The next slice of a look at everything, and the mending of what it finds."""
+        now, self._turn_of_sweep = self._clock(), False
+        try:
+            whole = not (sweep.outlined or outline(self._kernel, self._index, sweep, self._held(())))
+            names = frozenset[str]() if whole else sweep.next()
+            if names or whole:
+                self._follow(None if whole else names)
+                found = self._look(names, (), full=whole)
+                sweep.saw(found.only, self._clock() - now)
+                self._act(found, (), sweep.since if sweep.noticed == "event" else now, sweep.noticed)
+        except DeuteronError as error:
+            self._sweep = None
+            self._failed(error)
+            return
+        if sweep.over and self._sweep is sweep:
+            self._sweep, self._trouble, self._retry = None, "", 0.0
+            self._next_full = self._clock() + self._spread()
+        self._not_before = self._clock() + min(self._clock() - now, PATIENCE)
 
     def _reason(self, due: Sequence[Quarantined]) -> str:
         if self._first is not None:

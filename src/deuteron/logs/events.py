@@ -88,7 +88,7 @@ FIELDS: Final[dict[str, Field]] = {
     "notices": Field(Form.COUNT, "how many remarks on the input; `deuteron plan` prints them"),
     "revision": Field(Form.COUNT, "the change's number, from 1 since the process began"),
     "seconds": Field(Form.SECONDS, "how long it took; of a repair, since it was noticed"),
-    "interval": Field(Form.SECONDS, "between two looks at everything"),
+    "interval": Field(Form.SECONDS, "from the end of one look at everything to the begin of the next"),
     "error": Field(Form.TYPE, "what was raised"),
     "trace": Field(Form.TRACE, "where"),
     "kept": _word("whether all that it says is in the state directory, for its owner", "yes", "no"),

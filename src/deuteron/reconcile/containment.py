@@ -31,6 +31,7 @@ class Containment:
         self._inner: dict[Key, Key] = {}
         self.local: list[KernelObject] = []
         self._on_dev: defaultdict[tuple[str, str], list[KernelObject]] = defaultdict(list)
+        self._elements: defaultdict[str, list[NftElement]] = defaultdict(list)
         for key, obj in have.items():
             near = key[1] in namespaces
             if isinstance(obj, Veth):
@@ -38,6 +39,8 @@ class Containment:
                 near = near or obj.peer_netns in namespaces
             if near:
                 self.local.append(obj)
+                if isinstance(obj, NftElement):
+                    self._elements[obj.netns].append(obj)
                 for dev in devices(obj):
                     self._on_dev[dev].append(obj)
 
@@ -47,8 +50,7 @@ class Containment:
 
     def elements(self, netns: str) -> tuple[KernelObject, ...]:
         """The elements of a namespace's table, sorted by key."""
-        found = (o for o in self.local if isinstance(o, NftElement) and o.netns == netns)
-        return tuple(sorted(found, key=lambda o: o.key))
+        return tuple(sorted(self._elements.get(netns, ()), key=lambda o: o.key))
 
     def root(self, obj: KernelObject, deleted: set[Key] | frozenset[Key]) -> Key | None:
         """The nearest container of ``obj`` that is in ``deleted``, or ``None``."""

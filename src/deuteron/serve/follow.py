@@ -10,7 +10,8 @@
     an error       -> say its code, wait, begin again
 
 One thread waits for the API's socket and the kernel's at once.  What others change waits for a view
-that is being made, and a view for a look: at most half of the time goes to looks.
+that is being made, and a view for a look: at most half of the time goes to looks, and a look at
+everything is made in slices, with what has come between two.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ from deuteron.state.directory import State
 IDLE: Final = 0.3
 #: Seconds for which a question to the API may stay open: what became of a mending is told after it.
 _QUESTION: Final = 2.0
+#: Seconds of a look at everything after which a view may come; see :mod:`deuteron.agent.sweep`.
+_SLICE: Final = 0.1
 #: Seconds until the next try after an error, and the most.
 _RETRY: Final = 0.2
 _LONGEST_RETRY: Final = 30.0
@@ -72,7 +75,7 @@ class Following:
         kernel: looks.
         state: held by this process.
         listener: who is told.
-        interval: seconds between two looks at everything.
+        interval: seconds from the end of one look at everything to the begin of the next.
         ended: whether the API's process has ended.
         ears: tell of the kernel; without any the host is looked at each interval alone.
         change: what mendings are made by; without it what the follower's own changes are.
@@ -182,7 +185,13 @@ class Following:
         self._index = LiveIndex(model)
         road = ServedRoad(self._change, self._state, self._follower, self._mended)
         self._watch = Watch(
-            self._kernel, self._index, self._ears, road, self._listener, interval=self._interval
+            self._kernel,
+            self._index,
+            self._ears,
+            road,
+            self._listener,
+            interval=self._interval,
+            slice_seconds=_SLICE,
         )
         self._watch.listen()
         if self._stop.is_set():

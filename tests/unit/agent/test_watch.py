@@ -90,7 +90,15 @@ class Heard:
 class Rig:
     """A fake host as wanted, and the watch over it."""
 
-    def __init__(self, kernel: FakeKernel, state: State, world: World, script: Script, seed: int) -> None:
+    def __init__(
+        self,
+        kernel: FakeKernel,
+        state: State,
+        world: World,
+        script: Script,
+        seed: int,
+        slice_seconds: float = 0.0,
+    ) -> None:
         self.kernel = kernel
         self.state = state
         self.script = script
@@ -107,6 +115,7 @@ class Rig:
             road,
             self.heard,
             interval=INTERVAL,
+            slice_seconds=slice_seconds,
             clock=lambda: script.now,
             random=Random(seed),
         )

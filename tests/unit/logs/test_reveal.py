@@ -25,7 +25,7 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 KEYS = Keys(keys=(Key(made=AT, secret=b"a" * 32), Key(made=AT, secret=b"b" * 32)))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(views)
 def test_every_unit_namespace_and_device_of_a_view_is_found_again(view: HostView) -> None:
     wanted = compile_host(view)
@@ -42,7 +42,7 @@ def test_every_unit_namespace_and_device_of_a_view_is_found_again(view: HostView
             assert found.value, token
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(views)
 def test_every_id_name_address_and_mac_is_found_again(view: HostView) -> None:
     things = [Ref("port", port.id) for port in view.ports]

@@ -154,9 +154,11 @@ class Observer:
         self._spaces.enter(space)
         nftables = self._nftables()
         generation = nftables.generation()  # before the listing: a change in between is seen the next time
-        if space.listing is None or space.listing[0] != generation:
-            space.listing = generation, nftables.list(space.name)
-        return space.listing[1]
+        listing = space.recalled(generation)
+        if listing is None:
+            listing = nftables.list(space.name)
+            space.remember(generation, listing)
+        return listing
 
     def _join(self, found: _Found, look: Look) -> None:
         veths, alone = join(found.ends)

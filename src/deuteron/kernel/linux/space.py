@@ -21,7 +21,7 @@ from deuteron.kernel.linux.netlink import link
 from deuteron.kernel.linux.netlink.errors import refused
 from deuteron.kernel.linux.netlink.socket import Counters, NetlinkSocket
 from deuteron.kernel.linux.netns import NetnsDirectory
-from deuteron.kernel.linux.nft import NftListing
+from deuteron.kernel.linux.nft import NftListing, pack, unpack
 from deuteron.kernel.linux.privileged import Privileged
 from deuteron.kernel.linux.sysctl import Parameters
 from deuteron.kernel.linux.worker import Worker
@@ -50,7 +50,7 @@ class Space:
         rt: a NETLINK_ROUTE socket in it.
         index: of each link known, by name.
         ours: whether we make the links in it; else its indexes are forgotten after each run.
-        listing: what nftables held at the last look, with its generation then.
+        listing: what nftables held at the last look, packed, with its generation then.
     """
 
     def __init__(self, name: str, inode: int, fd: int, rt: NetlinkSocket) -> None:
@@ -60,7 +60,17 @@ class Space:
         self.rt = rt
         self.index: dict[str, int] = {}
         self.ours = may_be_ours(name)
-        self.listing: tuple[int, NftListing] | None = None
+        self.listing: tuple[int, bytes] | None = None
+
+    def remember(self, generation: int, listing: NftListing) -> None:
+        """Keep what nftables holds: packed, since as objects thousands of these take ten times as much."""
+        self.listing = generation, pack(listing)
+
+    def recalled(self, generation: int) -> NftListing | None:
+        """What nftables held at that generation, where that is known."""
+        if self.listing is None or self.listing[0] != generation:
+            return None
+        return unpack(self.listing[1])
 
     def choose_index(self, name: str) -> int:
         """The index to make the link ``name`` with; 0, the kernel's choice, where the namespace is not ours.
@@ -180,9 +190,9 @@ class Spaces:
         return space
 
     def _recall(self, space: Space) -> None:
-        known = self._remembered.get(space.name)
+        known = self._remembered.pop(space.name, None)
         if known is not None and known.cookie == cookie_of(space.rt) != 0:
-            space.listing = known.generation, known.listing
+            space.remember(known.generation, known.listing)
 
     def rulesets(self) -> tuple[Ruleset, ...]:
         """What may be remembered: every ruleset listed, as it was then."""
@@ -193,7 +203,7 @@ class Spaces:
                 boot=boot,
                 cookie=cookie_of(space.rt),
                 generation=space.listing[0],
-                listing=space.listing[1],
+                listing=unpack(space.listing[1]),
             )
             for name, space in sorted(self._open.items())
             if space.listing is not None

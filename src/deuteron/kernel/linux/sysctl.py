@@ -90,9 +90,11 @@ class Parameters:
         self._root: int | None = None
         self._place: tuple[str, int] | None = None
         self._visits = 0
+        self._directories: dict[str, int] = {}
 
     def enter(self, netns: str, inode: int = 0) -> None:
         """Say that the calling thread is in ``netns`` now, the namespace of that inode."""
+        self._leave()  # a namespace made anew may have the name and the inode of one that has gone
         if (netns, inode) == self._place:
             return
         self._place = (netns, inode)
@@ -109,7 +111,28 @@ class Parameters:
         self._let_go()
         self._place = None
 
+    def _leave(self) -> None:
+        while self._directories:
+            os.close(self._directories.popitem()[1])
+
+    def _within(self, path: str) -> tuple[str, int | None]:
+        """The rest of a path, and the directory to look it up in.
+
+        The chains are those of the entries of ``net``, one for each namespace (see above): they are
+        walked once for all that is read of ``net/ipv4``, and not for each of thirty parameters.
+        """
+        parts = path.split("/", 2)
+        if len(parts) < 3:
+            return path, self._root
+        directory = f"{parts[0]}/{parts[1]}"
+        found = self._directories.get(directory)
+        if found is None:
+            flags = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+            found = self._directories[directory] = os.open(directory, flags, dir_fd=self._root)
+        return parts[2], found
+
     def _let_go(self) -> None:
+        self._leave()
         if self._root is not None and self._privileged is None:
             os.close(self._root)
         self._root = None
@@ -122,7 +145,8 @@ class Parameters:
         """
         try:
             edge.before("sysctl.read")
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._root)
+            name, directory = self._within(path)
+            fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
             try:
                 value = _value(fd)
                 edge.after("sysctl.read")

@@ -63,6 +63,8 @@ class Worker:
     def _loop(self) -> None:
         while (job := self._jobs.get()) is not None:
             job()
+            # It holds what it has answered: a look at everything, tens of megabytes until the next job.
+            del job
 
     def call(self, function: Callable[[], T]) -> T:
         """Run ``function`` on the worker's thread; its result or exception is the caller's.
