@@ -31,8 +31,14 @@ KINDS = ("runtime", "clients", "dev")
 RUNTIME_PACKAGES = {"libnftables1": "libnftables.so.1", "libseccomp2": "libseccomp.so.2"}
 #: The quick start ends with it.
 CLIENTS_PACKAGES = {"iputils-ping": "ping"}
-#: Only tests use these: a second road to the same kernel state.
-DEV_PACKAGES = {"iproute2": "ip", "nftables": "nft", "procps": "sysctl", "systemd": "systemd-analyze"}
+#: Only tests use these: a second road to the same kernel state, and what commands of the documents need.
+DEV_PACKAGES = {
+    "curl": "curl",
+    "iproute2": "ip",
+    "nftables": "nft",
+    "procps": "sysctl",
+    "systemd": "systemd-analyze",
+}
 
 
 def say(text: str) -> None:

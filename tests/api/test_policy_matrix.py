@@ -101,6 +101,29 @@ def test_every_route_about_what_is_there(questions: Questions) -> None:
     assert questions.put(of_items(questions.expected)) > 2000
 
 
+def of_nested_elsewhere(expected: Expected) -> Iterator[Cell]:
+    """Each route to a nested thing, below each parent that is not its own: nobody finds it (OSSN-0102)."""
+    world = expected.world
+    for place in PLACES.values():
+        one = place.resource
+        if "{id}" not in place.path or not one.parent:
+            continue
+        above = [name for name, thing in world.items() if singular(thing) == one.parent]
+        for thing in items(world, one.collection):
+            for name in above:
+                if name == thing.parent:
+                    continue
+                path = path_of(place, thing._replace(parent=name), world)
+                for method, action in place.methods.items():
+                    body = {one.name: UPDATES[one.collection]} if action == "update" else None
+                    for who in CALLERS:
+                        yield Cell(who, method, path, body, 404)
+
+
+def test_nothing_nested_is_there_below_another_parent(questions: Questions) -> None:
+    assert questions.put(of_nested_elsewhere(questions.expected)) > 50
+
+
 def test_no_route_is_left_out() -> None:
     """A new resource, or a new verb, is in the matrix or this fails."""
     assert {place.resource.collection for place in PLACES.values()} == set(UPDATES) | NOT_THINGS

@@ -12,7 +12,7 @@ import msgspec
 from deuteron.api.app import app
 from deuteron.identity.noauth import Noauth
 from deuteron.identity.policy import Policy
-from deuteron.serve.known import make_known
+from deuteron.serve.known import heard, make_known
 from deuteron.store.store import Store
 from tests.api_parity.compare import ABSENT, Answer, Difference, compare
 from tests.api_parity.recording import HEADERS, Recording, Step
@@ -38,6 +38,7 @@ async def _replay(recording: Recording, place: Path) -> list[Difference]:
     found: list[Difference] = []
     try:
         await store.write(lambda unit: make_known(unit, "peer-host", {"physnet1": "br-ex"}))
+        await store.write(lambda unit: heard(unit, "peer-host"))  # the agent lives, as the peer's does
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=served), base_url=BASE) as client:
             for number, step in enumerate(recording.steps):
                 found += await _step(client, number, step, bindings)

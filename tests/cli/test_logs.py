@@ -54,6 +54,27 @@ def test_a_pseudonym_is_told_and_that_somebody_asked_is_on_record(known: Deutero
     assert second["at"] > first["at"]
 
 
+def test_what_the_log_of_the_api_calls_a_project_is_told_too(known: Deuteron) -> None:
+    project = "a" * 32
+    with State(known.state) as state:
+        view = state.committed()
+        assert view is not None
+        owned = tuple(msgspec.structs.replace(one, project_id=project) for one in view.networks)
+        state.commit(msgspec.structs.replace(view, networks=owned), "/somewhere/topology.yaml")
+    own = known.state / "api"
+    own.mkdir(mode=0o700)
+    of_api = keys_in(own / "log.key").pseudonyms.of("project", project)
+    if os.geteuid() == 0:  # it is its user's, who is another
+        for one in (own, own / "log.key"):
+            os.chown(one, 65534, 65534)
+    ended = known("reveal", of_api, token(known))
+    assert ended.status == 0, (ended.out, ended.err)
+    assert f"{of_api}: project {project}\n" in ended.out
+    assert "router blue" in ended.out, "and the agent's as before"
+    (known.state / "log.key").unlink()
+    assert known("reveal", of_api).out == f"{of_api}: project {project}\n", "where the API alone is"
+
+
 def test_nothing_is_told_where_it_cannot_be_put_on_record(known: Deuteron) -> None:
     trail = known.state / "reveal.log"
     trail.symlink_to("/dev/null")

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from deuteron.feed.wire import Item
+from deuteron.resources import RESOURCES
 from tests.serve.test_from_store_to_kernel import Served, _world
+from tests.service.router_world import ADMIN
 
 
 @pytest.fixture
@@ -61,6 +63,21 @@ def test_an_instance_that_goes_takes_the_status_of_its_port_with_it(served: Serv
     served.kernel.remove_netns("vm1")
     look_again(served)
     assert (shown(served, "ports", port), reasons(served)) == ("DOWN", {"port": "no-such-namespace"})
+
+
+def test_the_ports_of_a_router_are_what_the_kernel_has_of_it(served: Served) -> None:
+    def of_the_router() -> dict[str, str]:
+        ports = served.cloud.do(lambda unit: unit.find(RESOURCES["ports"], device_id=[router.id]))
+        return {one.device_owner.removeprefix("network:router_"): one.status for one in ports}
+
+    _, _, router = _world(served.cloud)
+    assert set(of_the_router().values()) == {"DOWN"}
+    served.follow()
+    every = {"interface_distributed", "centralized_snat", "gateway"}
+    assert of_the_router() == dict.fromkeys(every, "ACTIVE")
+    served.cloud.update("routers", router, ADMIN, admin_state_up=False)
+    served.follow()
+    assert of_the_router() == dict.fromkeys(every, "DOWN"), "nothing of it is there"
 
 
 def test_without_the_bridge_of_its_physical_network_a_router_is_down(served: Served) -> None:

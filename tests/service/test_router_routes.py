@@ -65,6 +65,38 @@ def test_a_next_hop_out_of_reach_is_refused(world: Cloud, router: Any) -> None:
     )
 
 
+@pytest.mark.parametrize("cidr", ["10.0.0.0/24", "10.8.0.0/24"])
+def test_a_route_is_not_in_the_way_of_a_subnet_of_the_router(world: Cloud, router: Any, cidr: str) -> None:
+    world.joined(router, world.inside("10.8.0.0/24"))
+    with pytest.raises(refusal.InvalidRoutes, match="the destination is connected with router"):
+        world.update("routers", router, routes=[_route(cidr)])
+
+
+def test_an_interface_does_not_take_the_place_of_a_route(world: Cloud, router: Any) -> None:
+    world.update("routers", router, routes=[_route("10.8.0.0/24")])
+    with pytest.raises(refusal.InvalidRoutes, match="the destination is connected with router"):
+        world.joined(router, world.inside("10.8.0.0/24"))
+
+
+def test_longer_and_shorter_routes_than_a_subnets_are_as_elsewhere(world: Cloud, router: Any) -> None:
+    wanted = [_route("10.0.0.128/25"), _route("10.0.0.0/8"), _route("0.0.0.0/0")]
+    assert len(world.update("routers", router, routes=wanted).routes) == len(wanted)
+
+
+@pytest.mark.parametrize("hop", ["10.0.0.0", "10.0.0.255"])
+def test_a_next_hop_that_no_host_can_be_is_refused(world: Cloud, router: Any, hop: str) -> None:
+    with pytest.raises(refusal.InvalidRoutes, match="the network or broadcast address"):
+        world.update("routers", router, routes=[_route("10.1.0.0/24", hop)])
+
+
+@pytest.mark.parametrize("cidr", ["169.254.64.0/31", "169.254.127.254/32", "169.254.64.0/18"])
+def test_a_distributed_routers_legs_are_no_destination(world: Cloud, cidr: str) -> None:
+    made = world.router(caller=ADMIN, distributed=True)
+    world.joined(made, world.inside("10.0.0.0/24"), ADMIN)
+    with pytest.raises(refusal.InvalidRoutes, match="which distributed routers use inside"):
+        world.update("routers", made, ADMIN, routes=[_route(cidr)])
+
+
 def test_the_router_is_not_its_own_next_hop(world: Cloud, router: Any) -> None:
     with pytest.raises(refusal.InvalidRoutes, match="the nexthop is used by router"):
         world.act("add_extraroutes", router, routes=[_route("10.1.0.0/24", "10.0.0.1")])

@@ -77,6 +77,14 @@ def test_ossa_2014_014_a_prefix_that_cannot_be_served_is_refused(alice: Desk, ci
     alice.refused(400, "InvalidInput", alice.subnet, alice.network(), cidr)
 
 
+@pytest.mark.parametrize("cidr", ["224.0.0.0/24", "127.0.0.0/8", "127.1.0.0/24", "::1/128", "ff02::/64"])
+def test_ossa_2014_014_addresses_that_no_host_can_have_are_refused_without_dhcp_too(
+    alice: Desk, cidr: str
+) -> None:
+    sentence = alice.refused(400, "InvalidInput", alice.subnet, alice.network(), cidr, enable_dhcp=False)
+    assert "IP subnet is not supported" in sentence
+
+
 def test_pools_may_not_overlap_nor_hold_the_gateway(alice: Desk) -> None:
     network = alice.network()
     two = [{"start": "10.0.0.2", "end": "10.0.0.9"}, {"start": "10.0.0.9", "end": "10.0.0.12"}]

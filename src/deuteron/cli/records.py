@@ -251,6 +251,27 @@ def key_path(where: Where, state_dir: Path, named: Path | None = None) -> Path:
     return named or where.key_file or state_dir / KEY_FILE
 
 
+def revealing_keys(where: Where, state_dir: Path, named: Path | None = None) -> Keys:
+    """All keys that things are named by: the API's log has a key of its own, in its own directory.
+
+    Args:
+        where: what is configured.
+        state_dir: of the agent.
+        named: the only key file to be used.
+
+    Raises:
+        HostError: as :func:`known_keys`, where the API has no key either.
+    """
+    from deuteron.serve.place import API_DIRECTORY  # brings what no other verb needs
+
+    directory = settings().api.directory or state_dir / API_DIRECTORY
+    if named is not None or not (directory / KEY_FILE).exists():
+        return known_keys(where, state_dir, named)
+    of_api = read_keys(directory / KEY_FILE, owner=directory.stat().st_uid)
+    of_agent = read_keys(key_path(where, state_dir))
+    return Keys(keys=tuple(key for keys in (of_api, of_agent) if keys is not None for key in keys.keys))
+
+
 def known_keys(where: Where, state_dir: Path, named: Path | None = None) -> Keys:
     """All keys there are; none is made.
 

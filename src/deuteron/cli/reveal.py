@@ -12,7 +12,7 @@ from deuteron.agent.known_things import things_in_state
 from deuteron.agent.reveal import Revealed, reveal
 from deuteron.cli import output as out
 from deuteron.cli.options import output_option, state_dir_option
-from deuteron.cli.records import configured, key_file_option, known_keys
+from deuteron.cli.records import configured, key_file_option, revealing_keys
 from deuteron.cli.session import known_state, nothing_applied
 from deuteron.cli.settings import state_path
 from deuteron.errors import InputError
@@ -50,7 +50,7 @@ def reveal_command(
     with known_state(state_dir) as state:
         if state is None:
             raise nothing_applied(state_path(state_dir))
-        keys = known_keys(configured(), state.path, key_file)
+        keys = revealing_keys(configured(), state.path, key_file)
         note(state.path / TRAIL_FILE, Asked(at=utc_now(), who=who(), what="reveal", tokens=tokens))
         found = reveal(tokens, things_in_state(state, kinds), keys, state.quarantine())
     if output == "json":

@@ -250,7 +250,7 @@ def _say(asked: Asked, directory: Path, url: str, missing: tuple[str, ...], outp
     if file:
         click.echo(f"Clients: export OS_CLIENT_CONFIG_FILE={quote(file)} OS_CLOUD={CLOUD}")
         click.echo(f"{_LACKS[api.auth]}Then, for instance: openstack network list")
-    out.notices(f"missing: {one}" for one in missing)
+    out.notices(missing)
 
 
 class Around(NamedTuple):

@@ -97,18 +97,19 @@ def rotate(path: Path, *, clock: Callable[[], datetime] = _now) -> Keys:
         return _write(path, _with_new(read_keys(path) or Keys(keys=()), clock()))
 
 
-def read_keys(path: Path, what: Purpose = Purpose.SECRET) -> Keys | None:
+def read_keys(path: Path, what: Purpose = Purpose.SECRET, *, owner: int | None = None) -> Keys | None:
     """The keys that are there, ``None`` where there are none yet; nothing is made.
 
     Args:
         path: of the key file.
         what: ``CREDENTIAL`` where a service manager hands it over.
+        owner: another user whose file is accepted, where root looks: the API's.
 
     Raises:
         HostError: ``key-unusable``, or the file is not safe to use.
     """
     with _usable(path):
-        content = _read(path, what)
+        content = _read(path, what, owner)
         if content is None:
             return None
         found = msgspec.json.decode(content, type=Keys)
@@ -161,8 +162,8 @@ def _write(path: Path, keys: Keys) -> Keys:
     return keys
 
 
-def _read(path: Path, what: Purpose) -> bytes | None:
+def _read(path: Path, what: Purpose, owner: int | None) -> bytes | None:
     try:
-        return read_checked(path, what)
+        return read_checked(path, what, owner=owner)
     except FileNotFoundError:
         return None

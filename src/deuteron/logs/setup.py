@@ -22,6 +22,7 @@ from deuteron.files import Purpose, open_checked
 from deuteron.logs.events import EVENTS, Event, Level
 from deuteron.logs.pseudonym import Pseudonyms
 from deuteron.logs.record import Scrubber, Value
+from deuteron.logs.stream import unblocked
 
 LogForm = Literal["text", "json"]
 
@@ -50,8 +51,8 @@ class _Sink:
 class Log:
     """A log; any thread may write to it.
 
-    A record that cannot be written does not stop what it tells of: it is counted, and the next
-    one that can be written says how many were lost.
+    A record that cannot be written, also for want of a reader, does not stop what it tells of: it is
+    counted, and the next one that can be written says how many were lost.
 
     Args:
         sink: where to.
@@ -201,7 +202,7 @@ def take_over(log: Log, keep: Callable[[BaseException], bool]) -> None:
 
 def nameless(stream: TextIO, form: LogForm) -> Log:
     """A log for records that speak of no thing: its pseudonyms are of a key that nobody has."""
-    return Log(stream, Pseudonyms(secrets.token_bytes(32)), form=form)
+    return Log(unblocked(stream), Pseudonyms(secrets.token_bytes(32)), form=form)
 
 
 def open_log(
@@ -212,7 +213,8 @@ def open_log(
     Raises:
         HostError: ``log-unusable``, or the file is not safe to use.
     """
-    return Log(stream if file is None else _appending(file), pseudonyms, form=form, level=level)
+    sink = unblocked(stream) if file is None else _appending(file)
+    return Log(sink, pseudonyms, form=form, level=level)
 
 
 def _appending(file: Path, mode: int | None = None) -> TextIO:

@@ -7,10 +7,9 @@ name in the agent's log stands for.
 from __future__ import annotations
 
 import ssl
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Final
+from typing import Final, TextIO
 
 from deuteron.api.asgi import Note, Seen
 from deuteron.errors import DeuteronError
@@ -33,14 +32,18 @@ _REFUSED: Final = 400
 _FAILED: Final = 500
 
 
-def opened(plan: Plan) -> Log:
+def opened(plan: Plan, stream: TextIO) -> Log:
     """The log, as this process's user; the first key is made where there is none.
+
+    Args:
+        plan: that names its file.
+        stream: where to without one.
 
     Raises:
         HostError: the key or the log file cannot be used, or is not safe to use.
     """
     names = keys_in(plan.directory / KEY_FILE).pseudonyms
-    return open_log(plan.api.log_file, names, stream=sys.stdout, form=plan.form, level=plan.level)
+    return open_log(plan.api.log_file, names, stream=stream, form=plan.form, level=plan.level)
 
 
 def tell_confined(log: Log, lacking: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TextIO, TypeVar
 
 import uvloop
 
@@ -37,6 +37,7 @@ from deuteron.identity.tokens import Identity
 from deuteron.kernel.linux.confine.process import Allowed, become, confine_api, readable
 from deuteron.logs.events import Event
 from deuteron.logs.setup import Log, nameless, take_over
+from deuteron.logs.stream import unblocked
 from deuteron.serve import tls
 from deuteron.serve.api_log import Reopened, observer, opened, tell_confined
 from deuteron.serve.binding import bind
@@ -80,11 +81,12 @@ def live(plan: Plan, wires: Wires, keep: Keep) -> int:
         for number in _IGNORED:
             signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    log = nameless(sys.stdout, plan.form)
+    stream = unblocked(sys.stdout)
+    log = nameless(stream, plan.form)
     kept = partial(keep, plan.directory)
     take_over(log, kept)
     try:
-        granted = _give_away(plan)
+        granted = _give_away(plan, stream)
         log = granted.log
         take_over(log, kept)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -98,7 +100,7 @@ def live(plan: Plan, wires: Wires, keep: Keep) -> int:
     return _ENDS_WELL
 
 
-def _give_away(plan: Plan) -> _Granted:
+def _give_away(plan: Plan, stream: TextIO) -> _Granted:
     """Be the API's user, confined; what is left."""
     user, api, connects = plan.user, plan.api, plan.api.auth == "keystone"
     certificate = tls.context(api)
@@ -106,7 +108,7 @@ def _give_away(plan: Plan) -> _Granted:
     if user.uid != os.geteuid():
         become(user.uid, user.gid)
     _reach(plan)
-    log = opened(plan)
+    log = opened(plan, stream)
     named: tuple[Path | None, ...] = (
         api.policy,
         api.tokens_file,
@@ -177,7 +179,7 @@ async def _serve(plan: Plan, wires: Wires, granted: _Granted, tell: Callable[[Ba
 
         server = Server(made, limits, serves, granted.tls)
         _heed(wires, server.stop, Reopened(plan, log, granted.tls, wires.master.reloading))
-        beating = asyncio.create_task(_beat(store, plan.host, wires.master))
+        beating = asyncio.create_task(beat(store, feed, plan.host, wires.master))
         beating.add_done_callback(lambda _: server.stop())
         try:
             await server.run_on(wires.http)
@@ -261,11 +263,13 @@ def _given(value: T | None, key: str) -> T:
     return value
 
 
-async def _beat(store: Store, host: str, master: Master) -> None:
+async def beat(store: Store, feed: Feed, host: str, master: Master, every: float = HEARTBEAT) -> None:
+    """Give this process's signs of life, and write down the agent's: when it was heard, and only then."""
     while True:
         master.alive()
-        await asyncio.sleep(HEARTBEAT)
-        await store.write(lambda unit: heard(unit, host))
+        if await feed.hears(host, every):
+            await store.write(lambda unit: heard(unit, host))
+            await asyncio.sleep(every)
 
 
 def _defect(log: Log, keep: Callable[[BaseException], bool], error: BaseException) -> None:

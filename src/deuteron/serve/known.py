@@ -1,4 +1,7 @@
-"""The agent as the API shows it: one row for this host, from its first start on."""
+"""The agent as the API shows it: one row for this host, from its first start on.
+
+Whether it lives is not the API's to say: the row's sign of life is of when the agent was heard.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from deuteron.resources import RESOURCES
 from deuteron.resources.agent import Agent
 from deuteron.store.store import Unit
 
-#: Seconds between two signs of life: a third of what Neutron takes for silence (``agent_down_time``, 75).
+#: Seconds between two signs of life, and for which the agent is waited for: a third of what Neutron takes
+#: for silence (``agent_down_time``, 75).
 HEARTBEAT: Final = 25.0
 _TYPE: Final = "L3 agent"
 _ZONE: Final = "nova"
@@ -30,10 +34,7 @@ def make_known(unit: Unit, host: str, bridges: Mapping[str, str]) -> None:
     known = unit.find(resource, host=host, agent_type=_TYPE)
     settings = {"agent_mode": "dvr_snat", "bridge_mappings": dict(bridges)}
     if known:
-        value = msgspec.structs.replace(
-            known[0], started_at=now, heartbeat_timestamp=now, configurations=settings
-        )
-        unit.update(resource, value)
+        unit.update(resource, msgspec.structs.replace(known[0], started_at=now, configurations=settings))
         return
     made = Agent(
         id=str(uuid5(NAMESPACE_URL, f"deuteron:{host}")),
@@ -43,7 +44,6 @@ def make_known(unit: Unit, host: str, bridges: Mapping[str, str]) -> None:
         host=host,
         created_at=now,
         started_at=now,
-        heartbeat_timestamp=now,
         configurations=settings,
         availability_zone=_ZONE,
     )

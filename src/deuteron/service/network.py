@@ -96,7 +96,7 @@ def delete(unit: Unit, caller: Caller, value: Network) -> None:
         raise refusal.NetworkInUse(net_id=value.id, reason=ids)
     for one in ports:  # nosec R105 # the unit of work takes all of it back
         port.remove(unit, one)
-    for one in unit.find(RESOURCES["subnets"], network_id=value.id):  # nosec R105 # likewise
+    for one in unit.find(RESOURCES["subnets"], network_id=value.id):  # nosec R105 # the unit of work takes it back
         subnet.remove(unit, one)
     sharing.forget(unit, value.id)
     unit.delete(RESOURCES["networks"], value.id)

@@ -46,14 +46,15 @@ def replaced(unit: Unit, router: Router, routes: Sequence[Route]) -> Router:
     """The router with these routes and no others; nothing is written yet.
 
     Raises:
-        InvalidRoutes: a next hop is out of reach, or of another family than its destination.
+        InvalidRoutes: see :func:`deuteron.service.router_rules.routes_fit`.
         OverQuota: there are more than `MAX_ROUTES`.
     """
     if len(routes) > MAX_ROUTES:
         raise OverQuota(overs=["router_route"])
     ports = ports_of.of_router(unit, router.id)
-    rules.routes_fit(routes, ports, ports_of.subnets_of(unit, ports).values())
-    return msgspec.structs.replace(router, routes=tuple(routes))
+    wanted = msgspec.structs.replace(router, routes=tuple(routes))
+    rules.routes_fit(wanted, ports, ports_of.subnets_of(unit, ports).values())
+    return wanted
 
 
 def in_use(router: Router, cidr: str) -> bool:

@@ -7,8 +7,9 @@ else on its host.  So they are looked at within the request: it is answered 400,
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import product
+from typing import Final
 
 import msgspec
 
@@ -21,6 +22,8 @@ from deuteron.resources.subnet import Subnet
 from deuteron.resources.values import Route
 from deuteron.service import router_ports as ports_of
 from deuteron.store.store import Unit
+
+_LEGS: Final = ipaddress.IPv4Network(LEG_RANGE)
 
 
 def bad(sentence: str) -> BadRequest:
@@ -44,7 +47,7 @@ def check(unit: Unit, router: Router) -> None:
     if router.distributed:
         clear_of_legs(subnets.values())
     if router.routes:
-        routes_fit(router.routes, ports, subnets.values())
+        routes_fit(router, ports, subnets.values())
 
 
 def _subnets(ports: Iterable[Port], subnets: Mapping[str, Subnet]) -> list[Subnet]:
@@ -86,22 +89,51 @@ def clear_of_legs(subnets: Iterable[Subnet]) -> None:
             )
 
 
-def routes_fit(routes: Sequence[Route], ports: Iterable[Port], subnets: Iterable[Subnet]) -> None:
+def routes_fit(router: Router, ports: Iterable[Port], subnets: Iterable[Subnet]) -> None:
     """Every next hop is on a subnet of the router, is not the router, and is of its destination's family.
+
+    Neutron looks at no more and leaves the rest to ``ip route replace``.  Here a route that would take the
+    place of the way to a subnet of the router itself, and a next hop that no host can have, are refused: the
+    one would cut the subnet off and its own next hop with it, the other is refused by the kernel.
 
     Raises:
         InvalidRoutes: the first that is not, with all of them quoted as Neutron does.
     """
     prefixes = [subnet.cidr for subnet in subnets]
     own = {fixed.ip_address for port in ports for fixed in port.fixed_ips}
-    shown = [msgspec.to_builtins(route) for route in routes]
-    for route in routes:
-        if not any(in_prefix(route.nexthop, prefix) for prefix in prefixes):
-            raise InvalidRoutes(routes=shown, reason="the nexthop is not connected with router")
-        if route.nexthop in own:
-            raise InvalidRoutes(routes=shown, reason="the nexthop is used by router")
-        if (":" in route.destination) != (":" in route.nexthop):
-            raise InvalidRoutes(routes=shown, reason="destination and nexthop are of two families")
+    for route in router.routes:
+        reason = _unfit(route, prefixes, own) or (_in_legs(route) if router.distributed else "")
+        if reason:
+            shown = [msgspec.to_builtins(one) for one in router.routes]
+            raise InvalidRoutes(routes=shown, reason=reason)
+
+
+def _unfit(route: Route, prefixes: Sequence[str], own: Collection[str]) -> str:
+    """Why a route leads nowhere, "" where it leads somewhere."""
+    near = [prefix for prefix in prefixes if in_prefix(route.nexthop, prefix)]
+    if not near:
+        return "the nexthop is not connected with router"
+    if route.nexthop in own:
+        return "the nexthop is used by router"
+    if (":" in route.destination) != (":" in route.nexthop):
+        return "destination and nexthop are of two families"
+    if any(_is_of_no_host(route.nexthop, prefix) for prefix in near):
+        return "the nexthop is the network or broadcast address of its subnet"
+    if route.destination in prefixes:
+        return "the destination is connected with router"
+    return ""
+
+
+def _is_of_no_host(address: str, prefix: str) -> bool:
+    """RFC 1122, 3.2.1.3; both addresses of a /31 are hosts' (RFC 3021)."""
+    network = ipaddress.ip_network(prefix)
+    ends = (str(network.network_address), str(network.broadcast_address))
+    return network.version == 4 and network.num_addresses > 2 and address in ends
+
+
+def _in_legs(route: Route) -> str:
+    inside = ":" not in route.destination and ipaddress.IPv4Network(route.destination).subnet_of(_LEGS)
+    return f"the destination is within {LEG_RANGE}, which distributed routers use inside" if inside else ""
 
 
 def address_mode_fits(subnet: Subnet) -> None:

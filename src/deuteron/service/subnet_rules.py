@@ -37,6 +37,7 @@ def check_given(given: Mapping[str, Any], before: Subnet | None) -> None:
         _check_prefix(ip_network(cidr), version)
         if given.get("enable_dhcp", before is None) and not (before is not None and before.enable_dhcp):
             _check_dhcp(ip_network(cidr), version)
+        _check_hosts(ip_network(cidr))
     if given.get("gateway_ip"):
         _check_gateway(given["gateway_ip"], version, cidr)
     _check_lists(given, version, "new subnet" if before is None else before.id)
@@ -62,6 +63,14 @@ def _check_dhcp(prefix: IPv4Network | IPv6Network, version: int) -> None:
         raise _invalid("Loopback IP subnet is not supported if enable_dhcp is True")
     if version == _IPV4 and int(prefix.network_address) == 0:
         raise _invalid("First IP '0.0.0.0' of network is not supported if enable_dhcp is True.")
+
+
+def _check_hosts(prefix: IPv4Network | IPv6Network) -> None:
+    """Neutron takes these where DHCP is off; no kernel lets a host have an address of theirs on a link."""
+    if prefix.is_multicast:
+        raise _invalid("Multicast IP subnet is not supported")
+    if prefix.is_loopback:
+        raise _invalid("Loopback IP subnet is not supported")
 
 
 def _check_gateway(gateway: str, version: int, cidr: str | None) -> None:
