@@ -24,7 +24,8 @@ from tests.canary.room import Room
 from tests.canary.running import PATIENCE, begin
 from tests.support.reach import python_within_reach
 
-pytestmark = pytest.mark.kernel
+# A hundred and more requests with a search of all bytes behind them: minutes beside other work.
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(400)]
 
 _FIRST: Final = '{"version":1,"listen":'
 _TOKENS: Final = '[[token]]\nsha256 = "{hash}"\nuser = "{user}"\nproject = "{project}"\nroles = {roles}\n'

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from deuteron.review.rules import BY_ID
 from deuteron.review.run import review
 
@@ -14,6 +16,7 @@ _MARK = re.compile(r"#\s*nosec\b(.*)$")
 _REASONED = re.compile(r"^:? (R\d{3}(?:, ?R\d{3})*) # (.+)$")
 
 
+@pytest.mark.timeout(400)  # half a minute of one processor, which others may want as well
 def test_nothing_is_found_in_our_own_tree() -> None:
     report = review([SOURCE], version="0")
     told = [f"{one.place}: {one.check} {one.title}" for one in report.findings if one.status == "fail"]
