@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 
@@ -102,6 +103,5 @@ class LinuxKernel:
 
     def close(self) -> None:
         """Release sockets and threads, cancel what is to be announced again; the kernel's state stays."""
-        self._announcer.close()
-        self._worker.call(self._spaces.close)
-        self._worker.close()
+        with closing(self._worker), closing(self._announcer):
+            self._worker.call(self._spaces.close)

@@ -12,6 +12,7 @@ import os
 import resource
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from typing import Final
 from zlib import crc32
 
@@ -277,11 +278,12 @@ class Spaces:
         return self.parameters
 
     def close(self) -> None:
-        """Close all."""
-        for name in list(self._open):
-            self.drop(name)
-        self.host.rt.close()
-        self.parameters.close()
+        """Close all, whatever one of them answers."""
+        with ExitStack() as ending:
+            ending.callback(self.parameters.close)
+            ending.callback(self.host.rt.close)
+            for name in list(self._open):
+                ending.callback(self.drop, name)
 
 
 def _raise_limit() -> int:
