@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from shlex import quote
-from types import FrameType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
@@ -25,6 +23,7 @@ from deuteron.cli.records import Records, configured, log_for, names_of, write_u
 from deuteron.cli.sentences import keep_sentence
 from deuteron.cli.session import Session, opened
 from deuteron.cli.settings import host_name, reload, settings, state_path
+from deuteron.cli.signals import signals
 from deuteron.cli.watch import ending_on_record
 from deuteron.errors import DeuteronError, InputError
 from deuteron.kernel.linux.events import Events
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from deuteron.agent.watch import Repair
     from deuteron.agent.window import Found
     from deuteron.serve.begin import Asked
-    from deuteron.serve.follow import Following
     from deuteron.serve.plan import Ready
 
 #: Where namespaces have their names.
@@ -363,7 +361,7 @@ def _follow(session: Session, around: Around, held: Held, output: LogForm, manag
             change=session._replace(records=teller.mendings).change,
         )
         around.while_away(following.meanwhile)
-        with _signals(following, teller):
+        with signals(following.stop, teller.reread):
             following.run()
     finally:
         events.close()
@@ -371,22 +369,3 @@ def _follow(session: Session, around: Around, held: Held, output: LogForm, manag
     if around.ended():
         raise gone()
     log.write(Event.WATCH_ENDED)
-
-
-@contextmanager
-def _signals(following: Following, teller: _Teller) -> Iterator[None]:
-    """SIGTERM and Ctrl-C end it after the unit in progress, SIGHUP rereads at the next turn."""
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        following.stop()
-
-    def again(_number: int, _frame: FrameType | None) -> None:
-        teller.reread()
-
-    handlers = {signal.SIGTERM: end, signal.SIGINT: end, signal.SIGHUP: again}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

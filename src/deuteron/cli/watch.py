@@ -6,13 +6,11 @@ who reads it.  ``deuteron reveal`` and ``deuteron explain`` tell the rest to who
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 import click
@@ -29,6 +27,7 @@ from deuteron.cli.records import Records, configured, log_for, names_of, write_u
 from deuteron.cli.sentences import keep_sentence
 from deuteron.cli.session import Session
 from deuteron.cli.settings import reload
+from deuteron.cli.signals import signals
 from deuteron.errors import DeuteronError
 from deuteron.kernel.linux.events import Events, Heard
 from deuteron.logs import Ref
@@ -180,7 +179,7 @@ def apply_and_watch(
         road = Road(quiet.change, session.state, target, reader)
         watch = Watch(session.kernels[0], wanted, events, road, teller, interval=interval)
         # From here on, so that no moment is left in which SIGTERM has its default action.
-        with _signals(watch):
+        with signals(watch.stop, watch.reread):
             _tell_notices(log, target)
             session._replace(records=Records(log)).change(target, wanted)
             watch.begin()
@@ -206,22 +205,3 @@ def _say_what(log: Log, wanted: Wanted, file: Path | None, interval: float, unwa
         log.write(Event.WATCH_BLIND, directories=unwatched, interval=interval)
     if sys.stderr.isatty():
         click.echo("Watching; Ctrl-C ends it.", err=True)
-
-
-@contextmanager
-def _signals(watch: Watch) -> Iterator[None]:
-    """SIGTERM and Ctrl-C end the watch after the unit in progress, SIGHUP has FILE read again."""
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        watch.stop()
-
-    def again(_number: int, _frame: FrameType | None) -> None:
-        watch.reread()
-
-    handlers = {signal.SIGTERM: end, signal.SIGINT: end, signal.SIGHUP: again}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
