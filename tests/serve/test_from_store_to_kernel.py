@@ -20,6 +20,7 @@ from deuteron.apply.engine import verify
 from deuteron.compile import compile_host
 from deuteron.domain import HostView
 from deuteron.errors import DeuteronError, HostError
+from deuteron.feed import server
 from deuteron.feed.server import Feed
 from deuteron.feed.view import host_view
 from deuteron.feed.wire import Change, Same, View
@@ -210,3 +211,29 @@ def test_who_asks_for_what_is_newer_waits_until_there_is_something(served: Serve
     thread.join(20)
     waiter.close()
     assert isinstance(answers[0], View | Change)
+
+
+def test_what_comes_at_once_is_told_together(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_PACE", 1.0)
+    served.cloud.inside()
+    first = served.link.want(0, 5.0)
+    assert isinstance(first, View)
+    served.link.ask(first.revision, 5.0)
+    names = {served.cloud.create("networks", ADMIN, name=f"n{number}").id for number in range(20)}
+    many = served.link.take()
+    assert isinstance(many, Change)
+    assert {one.id for one in many.part.networks} == names
+
+
+def test_the_first_news_of_a_while_are_told_at_once(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    served.cloud.inside()
+    first = served.link.want(0, 5.0)
+    monkeypatch.setattr(server, "_PACE", 0.2)
+    assert isinstance(served.link.want(first.revision, 0.3), Same), "longer than a pace"
+    monkeypatch.setattr(asyncio, "sleep", _no_sleep)
+    served.cloud.create("networks", ADMIN, name="n")
+    assert isinstance(served.link.want(first.revision, 5.0), Change)
+
+
+async def _no_sleep(seconds: float) -> None:
+    assert seconds <= 0

@@ -47,6 +47,9 @@ CONNECTIONS: Final = 64
 _GREETING: Final = 10.0
 #: Changes that are told as a part; a host that is further behind gets the whole view.
 _PART: Final = 1000
+#: Seconds from one answer with news to the next.  Who has kernel work to do takes longer over each, and
+#: is told of the next at once; of a thousand small changes a second, ten are told together.
+_PACE: Final = 0.01
 #: States written at a time: who else writes meanwhile does not wait for a thousand.
 _SHOWN: Final = 100
 
@@ -98,6 +101,8 @@ class Feed:
         self._outcomes = Outcomes()
         #: What the host and revision of the last answer know: one host is served.
         self._told: dict[tuple[str, int], Told] = {}
+        #: When a host last got news, by the loop's clock.
+        self._paced: dict[str, float] = {}
         #: Who waits to hear of an agent, by its host.
         self._listening: dict[str, asyncio.Event] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -199,6 +204,8 @@ class Feed:
 
     async def _want(self, guest: Guest, message: Want) -> ToAgent:
         newest = await self._store.changed(message.since, message.wait)
+        if newest != message.since:
+            await self._pace(guest.host)
         # A store that was put back is behind what the agent knows: it gets the whole view.
         if newest == message.since:
             return Same(request=message.request, revision=newest)
@@ -209,6 +216,11 @@ class Feed:
         view = await self._store.write(lambda unit: _view(unit, guest, message.request))
         self._told = {(guest.host, view.revision): Told.of(view.view, guest.bridges)}
         return view
+
+    async def _pace(self, host: str) -> None:
+        clock = asyncio.get_running_loop()
+        await asyncio.sleep(self._paced.get(host, 0.0) + _PACE - clock.time())
+        self._paced[host] = clock.time()
 
     async def _part(self, told: Told, message: Want) -> Change | None:
         try:
