@@ -17,7 +17,7 @@ from deuteron.resources.refusal import Refusal
 from deuteron.service.authority import Authority
 from deuteron.service.verbs import Service
 from deuteron.store.store import Store
-from tests.service.conftest import ALICE, Desk, person
+from tests.service.conftest import ALICE, OPERATOR, Desk, person
 
 Ruled = Callable[[str], Desk]
 
@@ -180,3 +180,19 @@ def test_a_list_decides_by_whom_each_ports_network_is_shared_with(ruled: Ruled, 
     own, shared = alice.network(), admin.network(shared=True)
     ports = [alice.port(network) for network in (own, shared, own, shared)]
     assert {one["id"] for one in alice.index("ports")} == {ports[1]["id"], ports[3]["id"]}
+
+
+def test_a_rule_that_asks_whose_a_port_is_holds_for_every_port_of_a_list(store: Store, ruled: Ruled) -> None:
+    """Lists of who sees all alike are kept as text; this administrator does not."""
+    alice = ruled(
+        '"get_port": "project_id:%(project_id)s or role:auditor"\n'
+        '"get_port:mac_address": "project_id:%(project_id)s"\n'
+    )
+    service = alice.service
+    admin = Desk(service, person(OPERATOR, "admin", "manager", "member", "reader"))
+    auditor = Desk(service, person(OPERATOR, "admin", "auditor"))
+    alice.port(alice.network())
+    own = admin.port(admin.network())
+    assert [one["id"] for one in admin.index("ports")] == [own["id"]]
+    assert {one["id"] for one in auditor.index("ports") if "mac_address" in one} == {own["id"]}
+    assert len(auditor.index("ports")) == 2

@@ -233,3 +233,18 @@ def test_an_address_outside_the_pools_is_not_given_again_when_the_pools_grow(
     admin.update("subnets", subnet["id"], allocation_pools=pools)
     assert addresses(admin.port(network)) == ["10.0.0.3"]
     admin.refused(409, "IpAddressGenerationFailure", admin.port, network)
+
+
+def test_a_list_that_was_asked_for_before_is_one_statement(store: Store, admin: Desk, alice: Desk) -> None:
+    network = alice.network()
+    alice.subnet(network)
+    ports = [alice.port(network) for _ in range(5)]
+    shown = admin.index("ports")
+    assert counted(store, lambda: admin.index("ports")) == 1
+    assert admin.index("ports") == shown
+    alice.update("ports", ports[0]["id"], name="other")
+    assert [one["name"] for one in admin.index("ports") if one["id"] == ports[0]["id"]] == ["other"]
+    assert counted(store, lambda: admin.index("ports")) == 1
+    admin.update("ports", ports[1]["id"], **{"binding:host_id": "here"})
+    assert all("binding:host_id" not in one for one in alice.index("ports")), "the administrator's alone"
+    assert {one["binding:host_id"] for one in admin.index("ports")} == {"", "here"}

@@ -28,6 +28,16 @@ def shown_page(store: Store, **query: Any) -> list[Any]:
     return found
 
 
+def written_page(store: Store, **query: Any) -> list[Any]:
+    """The same, as it is kept in JSON from one list to the next."""
+    written = store.look(lambda unit: unit.written(Query(resource=PORTS, **query)))
+    assert written is not None
+    found: list[Any] = msgspec.json.decode(written.text)
+    ends = (found[0]["id"], found[-1]["id"]) if found else ("", "")
+    assert (written.rows, written.first, written.last) == (len(found), *ends)
+    return found
+
+
 def by_structs(store: Store, **query: Any) -> list[Any]:
     values = store.look(lambda unit: unit.list(Query(resource=PORTS, **query)))
     found: list[Any] = msgspec.json.decode(msgspec.json.encode([render(PORTS, one) for one in values]))
@@ -70,7 +80,10 @@ def fill(store: Store, count: int = 30) -> None:
 )
 def test_a_page_shows_what_its_structs_show(store: Store, query: Any) -> None:
     fill(store)
-    assert shown_page(store, **query) == by_structs(store, **query)
+    structs = by_structs(store, **query)
+    assert shown_page(store, **query) == structs
+    for _ in range(2):  # made, and kept
+        assert written_page(store, **query) == structs
 
 
 def test_what_is_shown_has_the_order_and_the_names_of_the_resource(store: Store) -> None:
@@ -109,6 +122,10 @@ def test_a_page_is_one_statement_whatever_its_length(store: Store) -> None:
         before = store.statements
         assert len(shown_page(store, limit=limit)) == limit
         assert store.statements - before == 1
+        for statements in (2, 1):  # with the texts that are not kept yet, and without any
+            before = store.statements
+            assert len(written_page(store, limit=limit, marker=uid(3, 1))) == limit
+            assert store.statements - before == 1 + statements, "and one for the marker"
 
 
 def calls(work: Callable[[], Any]) -> int:
@@ -138,15 +155,16 @@ def test_a_port_of_a_page_costs_no_function_of_python(store: Store) -> None:
     assert calls(page(110)) - calls(page(10)) <= 100 * 0.1
 
 
-def steps(store: Store, **query: Any) -> list[str]:
-    """How SQLite goes about a page."""
+def steps(store: Store, **query: Any) -> list[list[str]]:
+    """How SQLite goes about a page, and about its ids alone."""
     plan, values = select.planned(Query(resource=PORTS, **query))
     listing = listing_of(PORTS)
     assert listing is not None
-    statement = select.shown_statement(plan, listing)
     values |= {f"m{place}": "x" for place in range(3)}
-    rows = store._db._raw.execute("EXPLAIN QUERY PLAN " + statement.text, statement.arguments(values))
-    return [str(row[3]) for row in rows]
+    statements = (select.shown_statement(plan, listing), select.stamps_statement(plan))
+    ask = store._db._raw.execute
+    found = [ask("EXPLAIN QUERY PLAN " + one.text, one.arguments(values)) for one in statements]
+    return [[str(row[3]) for row in rows] for rows in found]
 
 
 @pytest.mark.parametrize(
@@ -166,10 +184,10 @@ def steps(store: Store, **query: Any) -> list[str]:
     ids=str,
 )
 def test_a_page_goes_by_an_index(store: Store, query: Any, way: str) -> None:
-    found = steps(store, limit=1000, **query)
-    assert any(way in step for step in found), found
-    scans = [step for step in found if step.startswith("SCAN ports") and "USING" not in step]
-    assert not scans, "no row is looked at but by an index"
+    for found in steps(store, limit=1000, **query):
+        assert any(way in step for step in found), found
+        scans = [step for step in found if step.startswith("SCAN ports") and "USING" not in step]
+        assert not scans, "no row is looked at but by an index"
 
 
 def test_children_are_put_together_for_the_page_alone(store: Store) -> None:

@@ -42,7 +42,7 @@ def fields_of(resource: Resource) -> Mapping[str, str]:
     return MappingProxyType({name: one.field for name, one in resource.attributes.items() if one.field})
 
 
-class _Noted(Mapping[str, Any]):
+class Noted(Mapping[str, Any]):
     """A target that notes which of its keys were asked for, those that it lacks too."""
 
     def __init__(self, target: Mapping[str, Any], read: set[str]) -> None:
@@ -113,7 +113,7 @@ class Decisions:
 
     def _asked(self, value: Any) -> Any:
         read = set(self._keys)
-        answer = self._ask(_Noted(self._target(value), read))
+        answer = self._ask(Noted(self._target(value), read))
         if len(read) > len(self._keys):
             self._keys = frozenset(read)
             self._alike = self._read(sorted(read))

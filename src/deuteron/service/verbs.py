@@ -93,8 +93,13 @@ def index(unit: Unit, policy: Policy, call: Call) -> Answer:
         parent = parent_of(unit, authority, call)
         within = (f"{resource.parent}_id", (parent.id,))
         query = msgspec.structs.replace(query, filters=(*query.filters, within))
+    view = View(authority, resource)
+    alike = view.alike(call.fields)
+    if alike is not None and (page := unit.written(query, alike.wanted)) is not None:
+        body = {resource.collection: msgspec.Raw(page.text)}
+        return Answer(200, body, count=page.rows, first=page.first, last=page.last)
     values = unit.page(query)
-    shown = View(authority, resource).many(values, call.fields)
+    shown = view.many(values, call.fields)
     ends = (values[0].id, values[-1].id) if values and hasattr(values[0], "id") else ("", "")
     return Answer(200, {resource.collection: shown}, count=len(values), first=ends[0], last=ends[1])
 

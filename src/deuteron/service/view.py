@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from deuteron.resources.resource import Resource, render
 from deuteron.resources.shown import shower, shown
 from deuteron.service.around import BASES
 from deuteron.service.authority import Authority, rule
-from deuteron.service.decisions import Attributes, Decisions, fields_of
+from deuteron.service.decisions import Attributes, Decisions, Noted, fields_of
 
 _ON_NETWORKS = frozenset({"port", "subnet"})
 Render = Callable[[Any], Any]
+
+
+class Everywhere(NamedTuple):
+    """What is shown of any resource of a type: these attributes, ``None`` for all."""
+
+    wanted: frozenset[str] | None
 
 
 def _itself(value: Any) -> Any:
@@ -39,6 +45,14 @@ class View:
     def one(self, value: Any, fields: frozenset[str] | None = None) -> dict[str, Any]:
         """One resource, with the wanted fields alone."""
         return render(self._resource, value, self._wanted(self._target(value), fields))
+
+    def alike(self, fields: frozenset[str] | None = None) -> Everywhere | None:
+        """What this caller sees of every resource of the type; ``None``: that depends on which one it is."""
+        authority, read = self._authority, set[str]()
+        target = Noted({}, read)
+        seen = authority.policy.may(authority.caller, self._action, target)
+        found = Everywhere(self._wanted(target, fields))
+        return found if seen and not read else None
 
     def many(self, values: Sequence[Any], fields: frozenset[str] | None = None) -> list[Any]:
         """What of the resources this caller sees, in their order; those that policy hides are left out."""

@@ -1,7 +1,8 @@
 """The rows of a list as the answer shows them, where the tables hold all of it as JSON has it.
 
 SQLite puts a row's children together (``json_group_array``), a page is one statement, and its rows become
-structs column by column: nothing is done in Python for each attribute of each row.
+structs column by column: nothing is done in Python for each attribute of each row.  Where what is shown is
+the same of every row, SQLite writes the JSON of each, and :mod:`deuteron.store.rendered` keeps it.
 """
 
 from __future__ import annotations
@@ -44,6 +45,10 @@ def _group(each: Select[Any], element: Callable[[Any], Any]) -> ColumnElement[An
     return select(func.json_group_array(element(rows.c))).scalar_subquery()
 
 
+def _true_or_false(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.json(func.iif(column, "true", "false"))
+
+
 def _tags(table: Table) -> ColumnElement[Any]:
     tags = t.TAGS.c
     each = select(tags.tag).where(tags.id == table.c.id).order_by(tags.tag).correlate(table)
@@ -75,13 +80,18 @@ class Listing:
     """How a page of one resource is read.
 
     Attributes:
+        table: where the rows are.
         selected: what of each row, in the order of the answer.
     """
 
     def __init__(self, shape: Shape, names: Sequence[str]) -> None:
+        self.table = shape.table
         self._made = shown(shape.resource)
         self._project = "project_id" in names
         self._names = tuple(names)
+        self._written = {name: _written(shape, name) for name in names}
+        if self._project:
+            self._written["tenant_id"] = self._written["project_id"]
         self.selected: list[ColumnElement[Any]] = []
         self._converted: list[tuple[int, Convert]] = []
         for place, name in enumerate(names):
@@ -89,6 +99,14 @@ class Listing:
             self.selected.append(column)
             if convert is not None:
                 self._converted.append((place, convert))
+
+    def written(self, wanted: frozenset[str] | None) -> ColumnElement[Any]:
+        """A row as it is shown, in JSON; of its attributes those that are wanted, ``None`` for all."""
+        parts: list[Any] = []
+        for name, value in self._written.items():
+            if wanted is None or name in wanted:
+                parts += [literal_column(f"'{name}'"), value]
+        return func.json_object(*parts)
 
     def values(self, rows: Sequence[Row]) -> list[Any]:
         """Each row as it is shown."""
@@ -109,6 +127,16 @@ def _column(shape: Shape, name: str) -> tuple[ColumnElement[Any], Convert | None
     if isinstance(column.type, Boolean):
         return column, _booleans
     return column, _mappings if isinstance(column.type, JSON) else None
+
+
+def _written(shape: Shape, name: str) -> ColumnElement[Any]:
+    """An attribute for SQLite to write: it would quote JSON that is not said to be JSON."""
+    column, convert = _column(shape, name)
+    if convert is _booleans:
+        return _true_or_false(column)
+    if convert is _mappings:
+        return func.json(func.coalesce(column, "{}"))
+    return column if convert is None else func.json(column)
 
 
 @cache

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
 
 from deuteron.resources.refusal import not_found
 from deuteron.resources.resource import Resource
@@ -11,9 +13,11 @@ from deuteron.store import derived
 from deuteron.store.driver import Connection, Row, Statement
 from deuteron.store.listing import listing_of
 from deuteron.store.query import Query, Viewer, project_of
+from deuteron.store.rendered import Rendered, Stamp, Text
 from deuteron.store.select import (
     MANY,
     Plan,
+    array,
     count_statement,
     list_statement,
     many_statements,
@@ -22,10 +26,28 @@ from deuteron.store.select import (
     may_walk,
     planned,
     shown_statement,
+    stamps_statement,
+    written_statement,
 )
 from deuteron.store.shape import Shape, shape_of
 
 Values = list[Any]
+
+
+class Written(NamedTuple):
+    """A page in JSON.
+
+    Attributes:
+        rows: how many.
+        first: id of the first, "" where there is none.
+        last: likewise.
+        text: a JSON array of what is shown of each.
+    """
+
+    rows: int
+    first: str
+    last: str
+    text: bytes
 
 
 class Reading:
@@ -33,11 +55,13 @@ class Reading:
 
     Args:
         db: the connection, in a transaction.
+        rendered: rows that lists have shown.
         keeps: whether what is read is kept for what comes to write it.
     """
 
-    def __init__(self, db: Connection, *, keeps: bool) -> None:
+    def __init__(self, db: Connection, rendered: Rendered, *, keeps: bool) -> None:
         self._db = db
+        self._rendered = rendered
         self._keeps = keeps
         self._read: dict[tuple[str, str], Any] = {}
         self._peeked: dict[str, dict[object, Values]] = {}
@@ -104,6 +128,39 @@ class Reading:
             return self.list(query)
         plan, values = self._planned(query)
         return listing.values(self._rows(shown_statement(plan, listing), values, query))
+
+    def written(self, query: Query, wanted: frozenset[str] | None = None) -> Written | None:
+        """:meth:`page` as JSON; ``None`` where the tables do not hold all that the resource shows.
+
+        Two statements, and one where nothing changed since it was last asked for.
+
+        Args:
+            query: as there.
+            wanted: the attributes of each row, ``None`` for all.
+
+        Raises:
+            NotFound: there is no such marker.
+        """
+        listing = listing_of(query.resource)
+        if listing is None:
+            return None
+        plan, values = self._planned(query)
+        stamps = self._stamps(plan, values)
+        if not stamps:
+            return Written(0, "", "", b"[]")
+
+        def render(ids: Values) -> Iterable[Text]:
+            rows: Values = self._db.rows(written_statement(listing, wanted), {"ids": array(ids)})
+            return rows
+
+        text = self._rendered.page((query.resource.collection, wanted), stamps, render)
+        return Written(len(stamps), stamps[0][0], stamps[-1][0], text)
+
+    def _stamps(self, plan: Plan, values: dict[str, Any]) -> Sequence[Stamp]:
+        row = self._db.first(stamps_statement(plan), values)
+        ids, numbers = (msgspec.json.decode(one) for one in row or ("[]", "[]"))
+        stamps = [*zip(ids, numbers, strict=True)]
+        return stamps[::-1] if plan.reverse else stamps
 
     def _planned(self, query: Query) -> tuple[Plan, dict[str, Any]]:
         plan, values = planned(query)

@@ -22,6 +22,7 @@ from deuteron.errors import DeuteronError
 from deuteron.store import changes, schema
 from deuteron.store.driver import Connection, ConstraintError
 from deuteron.store.query import Query
+from deuteron.store.rendered import Rendered
 from deuteron.store.unit import Unit
 
 __all__ = ["ConstraintError", "Query", "Store", "StoreError", "Unit"]
@@ -95,6 +96,7 @@ class Store:
         self.path = Path(url.removeprefix(_PREFIX))
         self._clock = clock
         self._db = schema.opened(self.path)
+        self._rendered = Rendered()
         self._own = threading.local()
         self._readers: list[Connection] = []
         self._revision = changes.last(self._db)
@@ -129,7 +131,7 @@ class Store:
         db = self._reader()
         db.word("BEGIN")
         try:
-            return work(Unit(db, self._clock()))
+            return work(Unit(db, self._clock(), self._rendered))
         except sqlite3.Error as error:
             raise _told(error) from error
         finally:
@@ -242,7 +244,7 @@ class Store:
             sqlite3.Error: the transaction is lost, and every unit in it.
         """
         self._db.word("SAVEPOINT unit")
-        unit = Unit(self._db, self._clock(), revision)
+        unit = Unit(self._db, self._clock(), self._rendered, revision)
         if task.run(unit):
             self._db.word("RELEASE unit")
             return unit.revision

@@ -25,6 +25,7 @@ from deuteron.store.changes import Change, Kind
 from deuteron.store.children import Child
 from deuteron.store.driver import Connection, ConstraintError, Statement
 from deuteron.store.reading import Reading
+from deuteron.store.rendered import Rendered
 from deuteron.store.router_ports import attach
 from deuteron.store.shape import Shape, shape_of
 from deuteron.store.tables import SUBNETS
@@ -39,8 +40,8 @@ class Unit(Reading):
         now: the time of everything that it writes, as the API shows it.
     """
 
-    def __init__(self, db: Connection, now: float, revision: int | None = None) -> None:
-        super().__init__(db, keeps=revision is not None)
+    def __init__(self, db: Connection, now: float, rendered: Rendered, revision: int | None = None) -> None:
+        super().__init__(db, rendered, keeps=revision is not None)
         self._revision = revision
         self._changes: list[Change] = []
         self._bumped: set[tuple[str, str]] = set()
