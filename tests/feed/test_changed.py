@@ -398,6 +398,58 @@ def test_a_floating_ip_that_no_router_has_is_nothing_to_a_host(world: Cloud) -> 
     assert host.view == whole(world)
 
 
+def legs(view: HostView) -> dict[str, int]:
+    """By router, the number of its leg."""
+    return {one.router_id: one.index for one in view.legs}
+
+
+def test_a_router_gets_its_leg_with_its_first_floating_ip_and_keeps_it(world: Cloud) -> None:
+    """A thousand routers that have none cost the host's first floating IP nothing."""
+    external = outside(world)
+    made = [_tenant(world, external, number) for number in range(1, 4)]
+    host = Host(world)
+    for _, _, port in made:
+        attach(world, port, f"vm-{port.id[:8]}")
+    first, second, third = (router.id for router, _, _ in made)
+    floating = world.create("floatingips", ADMIN, floating_network_id=external.id, port_id=made[0][2].id)
+    assert host.follow() is None, "the fip namespace comes"
+    assert legs(host.view) == {first: 0}
+    world.create("floatingips", ADMIN, floating_network_id=external.id, port_id=made[1][2].id)
+    part = host.follow()
+    assert part is not None
+    assert ([one.id for one in part.routers], [one.router_id for one in part.legs]) == ([second], [second])
+    assert legs(host.view) == {first: 0, second: 1}
+    world.delete("floatingips", floating, ADMIN)
+    assert host.follow() is not None
+    assert legs(host.view) == {first: 0, second: 1}, "the wire stays for the next"
+    world.create("floatingips", ADMIN, floating_network_id=external.id, port_id=made[0][2].id)
+    part = host.follow()
+    assert part is not None
+    assert not (part.routers or part.legs)
+    assert third not in legs(host.view)
+    assert host.view == whole(world)
+
+
+def test_a_router_that_becomes_distributed_gets_the_leg_for_what_it_has(world: Cloud) -> None:
+    external = outside(world)
+    _, _, elsewhere = _tenant(world, external, 1)
+    attach(world, elsewhere, "vm1")
+    world.create("floatingips", ADMIN, floating_network_id=external.id, port_id=elsewhere.id)
+    inside = world.inside("10.77.0.0/24")
+    router = world.router(external, ADMIN)
+    world.joined(router, inside, ADMIN)
+    port = world.instance(inside)
+    attach(world, port, "vm2")
+    world.create("floatingips", ADMIN, floating_network_id=external.id, port_id=port.id)
+    host = Host(world)
+    assert router.id not in legs(host.view)
+    world.update("routers", router, ADMIN, admin_state_up=False)
+    world.update("routers", router, ADMIN, distributed=True)
+    host.follow()
+    assert router.id in legs(host.view)
+    assert host.view == whole(world)
+
+
 def test_a_leg_that_is_no_more_gives_its_number_back(world: Cloud) -> None:
     external = outside(world)
     _, _, port = _tenant(world, external, 1)
@@ -405,12 +457,15 @@ def test_a_leg_that_is_no_more_gives_its_number_back(world: Cloud) -> None:
     world.create("floatingips", ADMIN, floating_network_id=external.id, port_id=port.id)
     host = Host(world)
     seen = set()
-    for _ in range(3):
-        router = world.router(external, ADMIN, distributed=True)
+    for number in range(2, 5):
+        router, inside, port = _tenant(world, external, number)
+        floating = world.create("floatingips", ADMIN, floating_network_id=external.id, port_id=port.id)
         host.follow()
-        (leg,) = [one for one in host.view.legs if one.router_id == router.id]
-        seen.add(leg.index)
+        seen.add(legs(host.view)[router.id])
+        world.delete("floatingips", floating, ADMIN)
+        world.act("remove_router_interface", router, ADMIN, subnet_id=inside.id)
         world.delete("routers", router, ADMIN)
         host.follow()
+        assert router.id not in legs(host.view)
     assert seen == {1}
     assert world.do(lambda unit: unit.number(legs_pool(_HOST), "x", 0, 9)) == 1

@@ -53,8 +53,8 @@ class HostView(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         agent_gateways: ids of the ports that this host's fip namespaces own on their
             external networks (``fg-``), at most one per external network.
-        legs: one for each distributed router with a gateway whose external network has
-            an agent gateway port here.
+        legs: of distributed routers with a gateway whose external network has an agent gateway
+            port here, at most one each; the floating IPs of one without are not served here.
         notices: what the reader should know about the input, a sentence each.
         refused: routers that are not among ``routers``; what this host has of them stays as it is.
         overrides: what the operator wants otherwise than the host policy says.

@@ -17,7 +17,7 @@ import msgspec
 from deuteron.domain import HostView
 from deuteron.feed import rows
 from deuteron.feed.part import KINDS, Gone, Kind, Part
-from deuteron.feed.view import by_floating, has_leg, leg_of, legs_pool
+from deuteron.feed.view import by_floating, leg_of, legged, legs_pool, may_have_leg
 from deuteron.resources import RESOURCES
 from deuteron.store.changes import Change
 from deuteron.store.store import Unit
@@ -130,6 +130,7 @@ class _Made:
         self._values: dict[Kind, dict[str, Any]] = {kind: {} for kind in KINDS}
         self._absent: set[str] = set()
         self._created: frozenset[str] = frozenset()
+        self._floating: list[Any] = []
         self._elsewhere: dict[str, Any] = {}
 
     def take(self, changes: Collection[Change]) -> None:
@@ -192,9 +193,10 @@ class _Made:
     def _stood_for(self) -> None:
         """A floating IP comes and goes with the port that it stands for, which may be of no other concern."""
         touched = self._touched["floatingips"]
+        self._floating = self._rows("floatingips", touched)
         stood = {self._told.stands[one] for one in touched & self._told.stands.keys()}
         self._touched["ports"] |= stood - {""}
-        self._touched["ports"] |= {row.port_id for row in self._rows("floatingips", touched) if row.port_id}
+        self._touched["ports"] |= {row.port_id for row in self._floating if row.port_id}
 
     def _ports(self) -> None:
         for row in self._rows("ports", self._touched["ports"]):
@@ -213,9 +215,18 @@ class _Made:
 
     def follow(self) -> None:
         """Read what is shown with that: routers with their ports, and floating IPs."""
+        self._first_floating_ips()
         self._routers()
         self._ports_elsewhere()
         self._floating_ips()
+
+    def _first_floating_ips(self) -> None:
+        """A router that is here gets its leg with its first floating IP."""
+        told = self._told
+        ids = {row.router_id for row in self._floating if row.floating_network_id in told.homes}
+        known = ids & told.routers - self._touched["routers"]
+        first = known - self._unit.numbered(legs_pool(told.host), known) if known else known
+        self._touched["routers"] |= {row.id for row in self._rows("routers", first) if row.distributed}
 
     def _routers(self) -> None:
         touched = self._touched["routers"]
@@ -246,7 +257,7 @@ class _Made:
 
     def _floating_ips(self) -> None:
         touched = self._touched["floatingips"]
-        found = [row for row in self._rows("floatingips", touched) if self._carries(row)]
+        found = [row for row in self._floating if self._carries(row)]
         if not found:
             return
         rules = by_floating(self._unit.find(RESOURCES["port_forwardings"], floatingip_id=sorted(touched)))
@@ -265,14 +276,16 @@ class _Made:
 
     def number_legs(self, *, writes: bool) -> None:
         """A leg for each router here that has one, by its number; who has none any more gives it back."""
-        routers, told = self._values["router"], self._told
-        legged = [one for one in routers.values() if has_leg(one, told.homes)]
-        left = self._touched["routers"] - {one.id for one in legged}
-        if not told.homes or not (legged or left):
+        told, touched = self._told, self._touched["routers"]
+        if not told.homes or not touched:
             return
+        routers = [one for one in self._values["router"].values() if may_have_leg(one, told.homes)]
+        floating = self._unit.find(RESOURCES["floatingips"], router_id=[one.id for one in routers])
+        having = legged(self._unit, told.host, routers, {one.router_id for one in floating})
+        left = touched - {one.id for one in having}
         if not writes:
             raise Unnumbered
-        for router in legged:
+        for router in having:
             leg = leg_of(self._unit, told.host, router)
             if leg is None:
                 raise Undecided

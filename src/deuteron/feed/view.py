@@ -93,14 +93,31 @@ def legs_pool(host: str) -> str:
     return f"leg/{host}"
 
 
-def has_leg(router: Router, homes: Collection[str]) -> bool:
-    """Whether a router has a leg into a fip namespace.
+def may_have_leg(router: Router, homes: Collection[str]) -> bool:
+    """Whether there is a fip namespace for a router to have a leg into.
 
     Args:
         router: that is here.
         homes: networks on which this host's fip namespaces have a port.
     """
     return router.distributed and router.gateway is not None and router.gateway.network_id in homes
+
+
+def legged(unit: Unit, host: str, routers: Iterable[Router], floating: Collection[str]) -> list[Router]:
+    """Which of the routers that may have a leg have one: with their first floating IP they get it.
+
+    They keep it with its number, so that floating IPs may come and go, and one that comes to a host of
+    a thousand routers costs one wire and not a thousand.
+
+    Args:
+        unit: of work.
+        host: as in ``binding:host_id``.
+        routers: those.
+        floating: ids of routers with a floating IP.
+    """
+    known = list(routers)
+    numbered = unit.numbered(legs_pool(host), [one.id for one in known])
+    return [one for one in known if one.id in numbered or one.id in floating]
 
 
 def leg_of(unit: Unit, host: str, router: Router) -> Leg | None:
@@ -123,7 +140,9 @@ def _legs(unit: Unit, found: _Found) -> None:
     """Number the legs of the distributed routers whose external network has an agent's gateway port here."""
     ports = found.values["port"]
     homes = {ports[one].network_id for one in found.values["agent_gateway"] if one in ports}
-    for router in [one for one in found.values["router"].values() if has_leg(one, homes)]:
+    routers = [one for one in found.values["router"].values() if may_have_leg(one, homes)]
+    floating = {one.router_id for one in found.values["floatingip"].values()}
+    for router in legged(unit, found.host, routers, floating):
         leg = leg_of(unit, found.host, router)
         if leg is None:
             found.refuse(router.id, "no-leg-left", f"{LEGS} distributed routers are on this host; delete one")

@@ -8,12 +8,14 @@ port's alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
+import msgspec
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from deuteron.domain.ipam import Range, key, number, split, without
+from deuteron.store.children import among
 from deuteron.store.driver import Connection, Statement
 from deuteron.store.tables import ALLOCATION_POOLS, FIXED_IPS, FREE_RANGES, NUMBERS
 
@@ -56,6 +58,9 @@ _NUMBER: Final = Statement(
     select(NUMBERS.c.number).where(
         NUMBERS.c.pool == bindparam("pool"), NUMBERS.c.holder == bindparam("holder")
     )
+)
+_NUMBERED: Final = Statement(
+    select(NUMBERS.c.holder).where(NUMBERS.c.pool == bindparam("pool"), among(NUMBERS.c.holder, "holders"))
 )
 _KEEP: Final = Statement(insert(NUMBERS))
 _FORGET: Final = Statement(
@@ -157,6 +162,12 @@ def number_of(db: Connection, pool: str, holder_id: str, bounds: Range) -> int |
     if lowest is not None:
         db.run(_KEEP, {"pool": pool, "number": lowest, "holder": holder_id})
     return lowest
+
+
+def numbered(db: Connection, pool: str, holders: Collection[str]) -> frozenset[str]:
+    """Of these, who has a number of a pool."""
+    wanted = msgspec.json.encode(sorted(holders)).decode()
+    return frozenset(one for (one,) in db.rows(_NUMBERED, {"pool": pool, "holders": wanted}))
 
 
 def take_number(db: Connection, pool: str, holder_id: str, value: int, bounds: Range) -> None:

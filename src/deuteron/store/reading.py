@@ -66,7 +66,12 @@ class Reading:
         self._read: dict[tuple[str, str], Any] = {}
         self._peeked: dict[str, dict[object, Values]] = {}
 
-    def get(self, resource: Resource, id: str, visible_to: Viewer | None = None) -> Any | None:  # noqa: A002
+    def get(
+        self,
+        resource: Resource,
+        id: str,  # noqa: A002  the API's word
+        visible_to: Viewer | None = None,
+    ) -> Any | None:
         """The resource of this id; ``None`` when there is none, or none that ``visible_to`` sees."""
         if project_of(visible_to) is not None:
             found: Values = self.list(

@@ -7,7 +7,7 @@ all the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
@@ -227,6 +227,10 @@ class Unit(Reading):
         ``None``: none is free.  Pools: segment ids, routing tables, the addresses of legs.
         """
         return ipam.number_of(self._db, pool, holder, Range(first, last))
+
+    def numbered(self, pool: str, holders: Collection[str]) -> frozenset[str]:
+        """Of these, who has a number of ``pool``."""
+        return ipam.numbered(self._db, pool, holders)
 
     def take_number(self, pool: str, holder: str, number: int, first: int, last: int) -> None:
         """Give ``holder`` this number.
