@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
-import time
 import tracemalloc
-from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -16,6 +15,7 @@ import pytest
 from deuteron.api.limits import Limits
 from deuteron.api.server import Server
 from tests.api.shelf import Shelf, api, ask, connected, read_all, read_answer, served
+from tests.support.waiting import wait_until
 
 #: As shipped, but impatient.
 QUICK = Limits(head_seconds=0.5, body_seconds=1.0, send_seconds=1.0, idle_seconds=2)
@@ -188,11 +188,19 @@ def test_a_client_that_takes_no_answer_is_ended() -> None:
         wait_until(lambda: not connections)
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "in vain"
-        time.sleep(0.02)
+def test_of_clients_that_take_no_answer_only_so_many_are_kept_as_fit() -> None:
+    shelf = Shelf()
+    shelf.networks = {str(number): {"id": str(number), "name": "x" * 1000} for number in range(8000)}
+    servers: list[Server] = []
+    limits = Limits(unsent=6 << 20)
+    with served(api(shelf), limits, servers=servers) as address, ExitStack() as deaf:
+        for _ in range(5):  # each has some 8 MB to take, of which the kernel keeps up to 4 or 5
+            deaf.enter_context(connected(address)).sendall(b"GET /v2.0/networks HTTP/1.1\r\nHost: x\r\n\r\n")
+        connections = servers[0].server_state.connections
+        wait_until(lambda: len(connections) == 5)
+        wait_until(lambda: len(connections) < 5)
+        assert sum(one.transport.get_write_buffer_size() for one in list(connections)) <= limits.unsent
+        assert still_serves(address)
 
 
 def test_silent_connections_make_room_for_others() -> None:

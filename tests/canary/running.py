@@ -7,7 +7,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,10 +18,9 @@ from deuteron import edge
 from tests.canary import sinks
 from tests.canary.entry import VARIABLE, At, Mishaps, die
 from tests.canary.room import Room
+from tests.support.waiting import PATIENCE, wait_until
 
 _ROOT: Final = Path(__file__).parents[2]
-#: Seconds until a test gives up.
-PATIENCE: Final = 30.0
 
 
 def begin(
@@ -117,11 +115,7 @@ class Watching:
         return [msgspec.json.decode(line) for line in lines]
 
     def until(self, true: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not true():
-            assert self.process.poll() is None, (self.room, what, self.last)
-            assert time.monotonic() < deadline, (self.room, what, self.last)
-            time.sleep(0.02)
+        wait_until(true, lambda: (self.room, what, self.last), process=self.process)
 
     def more(self, word: str, cause: Callable[[], object]) -> None:
         """``cause`` has it say ``word`` once more."""

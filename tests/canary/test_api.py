@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -21,8 +20,9 @@ from tests.canary import sinks
 from tests.canary.canaries import Canaries
 from tests.canary.clients import DEFECT, Client, World, every_verb, games
 from tests.canary.room import Room
-from tests.canary.running import PATIENCE, begin
+from tests.canary.running import begin
 from tests.support.reach import python_within_reach
+from tests.support.waiting import PATIENCE, wait_until
 
 # A hundred and more requests with a search of all bytes behind them: minutes beside other work.
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(400)]
@@ -88,11 +88,7 @@ class Served:
                 client.close()
 
     def until(self, true: Callable[[], object]) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not true():
-            assert self.process.poll() is None, (self.room, self.printed()[-3000:])
-            assert time.monotonic() < deadline, (self.room, self.printed()[-3000:])
-            time.sleep(0.02)
+        wait_until(true, lambda: (self.room, self.printed()[-3000:]), process=self.process)
 
     def printed(self) -> str:
         return "".join(path.read_text() for path in sorted((self.room.folder / "log").iterdir()))

@@ -18,9 +18,10 @@ from deuteron.cli.sentences import keep_sentence
 from deuteron.errors import HostError
 from tests.canary import sinks
 from tests.canary.room import Room
-from tests.canary.running import PATIENCE, Watching, begin, killed, watching
+from tests.canary.running import Watching, begin, killed, watching
 from tests.canary.test_verbs import crossings, refused
 from tests.cli.command import Deuteron, Site
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.kernel
 

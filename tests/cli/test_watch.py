@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import msgspec
 import pytest
 
 from tests.cli.command import PROGRAM, ROOT, Site, example
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.kernel
 
@@ -37,11 +37,7 @@ class Watching:
         return self._err.read_text()
 
     def until(self, true: Callable[[], bool], seconds: float = 20.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not true():
-            assert self.process.poll() is None, (self.out, self.err)
-            assert time.monotonic() < deadline, (self.out, self.err)
-            time.sleep(0.02)
+        wait_until(true, lambda: (self.out, self.err), process=self.process, seconds=seconds)
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)

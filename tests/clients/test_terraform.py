@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from deuteron.lab.probe import ping
-from tests.serve.running import PATIENCE, Serving
+from tests.serve.running import Serving
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.kernel
 

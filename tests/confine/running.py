@@ -7,7 +7,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +15,7 @@ from typing import Any, Final, Self
 import msgspec
 
 from tests.confine.entry import VARIABLE
+from tests.support.waiting import wait_until
 
 _ROOT: Final = Path(__file__).parents[2]
 #: Seconds until a test gives up.
@@ -65,11 +65,7 @@ class Running:
         return [one for one in found if one["event"] == event]
 
     def until(self, true: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
-        deadline = time.monotonic() + seconds
-        while not true():
-            assert self.process.poll() is None, (what, self.log)
-            assert time.monotonic() < deadline, (what, self.log)
-            time.sleep(0.02)
+        wait_until(true, lambda: (what, self.log), process=self.process, seconds=seconds)
 
     def turn_hostile(self) -> dict[str, dict[str, str]]:
         """What came of every attempt, by thread."""

@@ -18,9 +18,10 @@ from tests.cli.command import Deuteron, Site
 from tests.confine.entry import VARIABLE
 from tests.confine.hostile import PRECIOUS
 from tests.confine.hostile_api import MAILBOX, SERVICE
-from tests.serve.running import PATIENCE, Serving, serving
+from tests.serve.running import Serving, serving
 from tests.support.reach import python_within_reach
 from tests.support.sandbox import Host
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.kernel
 

@@ -6,20 +6,17 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from deuteron.kernel.linux.confine import inspect
 from tests.cli.command import PROGRAM, ROOT, Deuteron, Ended
-
-#: Seconds until a test gives up.
-PATIENCE: Final = 30.0
+from tests.support.waiting import PATIENCE, wait_until
 
 
 class Serving:
@@ -49,11 +46,7 @@ class Serving:
         return [one for one in found if one["event"] == event]
 
     def until(self, true: Callable[[], object], seconds: float = PATIENCE) -> None:
-        deadline = time.monotonic() + seconds
-        while not true():
-            assert self.process.poll() is None, (self.out, self.err)
-            assert time.monotonic() < deadline, (self.out, self.err)
-            time.sleep(0.02)
+        wait_until(true, lambda: (self.out, self.err), process=self.process, seconds=seconds)
 
     def posture(self, role: str) -> inspect.ProcessPosture:
         """How a process of it is confined; those of others, who run at the same time, are not looked at."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +22,7 @@ from deuteron.serve.wires import Nobody
 from deuteron.service.agent import DOWN_AFTER, looked_at
 from deuteron.store.store import Store, Unit
 from tests.service.router_world import _empty
+from tests.support.waiting import wait_until
 
 _HOST: Final = "here"
 _PATIENCE: Final = 10.0
@@ -72,7 +72,7 @@ class Api:
     def beats(self, several: int) -> None:
         """Let so many go by."""
         end = self._master.beats + several
-        until(lambda: self._master.beats >= end)
+        wait_until(lambda: self._master.beats >= end)
 
     def close(self) -> None:
         self._beating.cancel()
@@ -111,13 +111,6 @@ def api(tmp_path: Path) -> Iterator[Api]:
     made.close()
 
 
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_an_agent_that_never_came_is_not_alive(api: Api) -> None:
     api.beats(5)
     assert not api.alive()
@@ -125,7 +118,7 @@ def test_an_agent_that_never_came_is_not_alive(api: Api) -> None:
 
 def test_an_agent_is_alive_for_as_long_as_neutrons_after_it_was_heard(api: Api) -> None:
     with agent(api):
-        until(api.alive)
+        wait_until(api.alive)
     api.beats(2)  # one may be about what was heard before
     api.now += DOWN_AFTER
     assert api.alive()
@@ -133,7 +126,7 @@ def test_an_agent_is_alive_for_as_long_as_neutrons_after_it_was_heard(api: Api) 
     api.beats(5)
     assert not api.alive(), "the API's process alone is no agent"
     with agent(api):
-        until(api.alive)
+        wait_until(api.alive)
 
 
 def test_a_command_on_the_host_is_no_agent(api: Api) -> None:

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from tests.cli.command import PROGRAM, ROOT, Site
-from tests.serve.running import PATIENCE
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.kernel
 

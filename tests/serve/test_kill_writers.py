@@ -21,11 +21,12 @@ import pytest
 
 from deuteron.serve.plan import STORE
 from tests.cli.command import PROGRAM, ROOT, Deuteron
-from tests.serve.running import PATIENCE, serving
+from tests.serve.running import serving
 from tests.serve.writers import WRITERS, World, Writer, begin, check, joined
 from tests.support.reach import python_within_reach
 from tests.support.sandbox import Host
 from tests.support.users import needs_every_user
+from tests.support.waiting import PATIENCE
 
 pytestmark = [pytest.mark.kernel, needs_every_user, pytest.mark.timeout(1200)]
 

@@ -22,8 +22,9 @@ from deuteron.kernel.linux.events import Events, Noticed
 from deuteron.kernel.linux.watched import Interest
 from deuteron.lab.probe import ping
 from tests.cli.command import Site
-from tests.serve.running import PATIENCE, Serving, serving
+from tests.serve.running import Serving, serving
 from tests.serve.test_serve import waited
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.kernel
 

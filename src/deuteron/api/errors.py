@@ -7,47 +7,18 @@ Keystone's middleware, ``{"error": {"code", "title", "message"}}``, as in front 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import msgspec
 
 from deuteron.api.reply import Reply, json_reply
-from deuteron.errors import DeuteronError
 from deuteron.resources.refusal import HTTPInternalServerError, Refusal, Unauthorized
 
 _UNAUTHORIZED = 401
 
 
-class _Code(msgspec.Struct, frozen=True):
-    status: int
-    code: str
-
-
-_CODES: Final = {
-    one.status: one.code
-    for one in (
-        _Code(405, code="refused-405"),
-        _Code(408, code="refused-408"),
-        _Code(413, code="refused-413"),
-        _Code(414, code="refused-414"),
-        _Code(415, code="refused-415"),
-        _Code(421, code="refused-421"),
-        _Code(431, code="refused-431"),
-    )
-}
-
-
 class OfHttp(Refusal):
-    """A refusal that only HTTP knows: no service raises it, and its statuses are no other's.
-
-    Args:
-        facts: what the sentence names.
-    """
-
-    def __init__(self, **facts: object) -> None:
-        DeuteronError.__init__(self, _CODES[self.status], self.sentence.format(**facts))
-        self.detail = ""
-        self.facts = facts
+    """A refusal that only HTTP knows: no service raises it, and its statuses are no other's."""
 
 
 class HTTPMethodNotAllowed(OfHttp):

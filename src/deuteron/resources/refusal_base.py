@@ -9,6 +9,7 @@
     |-- NotFound           404
     |-- Conflict           409
     |-- PreconditionFailed 412
+    |-- OfHttp             405, 408, 413, 414, 415, 421, 431  what only HTTP knows: api/errors.py
     |-- HTTPTooManyRequests 429
     |-- HTTPNotImplemented 501
     `-- Unavailable        503
@@ -32,6 +33,7 @@ class _Code(msgspec.Struct, frozen=True):
     code: str
 
 
+#: The code for logs of every status of a refusal, HTTP's own (``api/errors.py``) among them.
 _CODES: Final = {
     one.status: one.code
     for one in (
@@ -39,9 +41,16 @@ _CODES: Final = {
         _Code(401, code="refused-401"),
         _Code(403, code="refused-403"),
         _Code(404, code="refused-404"),
+        _Code(405, code="refused-405"),
+        _Code(408, code="refused-408"),
         _Code(409, code="refused-409"),
         _Code(412, code="refused-412"),
+        _Code(413, code="refused-413"),
+        _Code(414, code="refused-414"),
+        _Code(415, code="refused-415"),
+        _Code(421, code="refused-421"),
         _Code(429, code="refused-429"),
+        _Code(431, code="refused-431"),
         _Code(500, code="refused-500"),
         _Code(501, code="refused-501"),
         _Code(503, code="refused-503"),
