@@ -63,7 +63,7 @@ def test_an_interpreter_in_a_shut_home_is_told_with_its_mend(host: Host) -> None
     place.mkdir(mode=0o755)
     base = Path(sys.base_prefix)
     if all(one.stat().st_mode & 0o001 for one in base.parents):
-        pytest.skip("the interpreter of this machine is where everybody gets to it")
+        pytest.skip("needs an interpreter in a home that is shut to others; here everybody gets to it")
     told = on_a_terminal(Deuteron(place / "state"))
     assert "a part of this program" in told
     assert "chmod o+x" in told

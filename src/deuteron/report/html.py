@@ -6,14 +6,16 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.resources import files
 from itertools import groupby
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import jinja2
 import msgspec
 
 from deuteron.report.finding import Finding, Report, Status, tally
 from deuteron.report.mend import spans
 from deuteron.report.text import MARKS, WORDS, shown
+
+if TYPE_CHECKING:
+    import jinja2
 
 NO_TOPIC: Final = "Other"
 
@@ -81,6 +83,8 @@ def _group(topic: str, findings: Iterable[Finding]) -> Group:
 @lru_cache
 def _template() -> jinja2.Template:
     """The package's own template; whatever is put into it is escaped."""
+    import jinja2  # 2 MB that each of serve's processes would hold; only a page needs them
+
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(lambda name: (files("deuteron.report") / name).read_text("utf-8")),
         autoescape=True,

@@ -42,9 +42,9 @@ from deuteron.serve import tls
 from deuteron.serve.api_log import Reopened, observer, opened, tell_confined
 from deuteron.serve.binding import bind
 from deuteron.serve.known import HEARTBEAT, heard, make_known
+from deuteron.serve.migrate import to_present
 from deuteron.serve.plan import STORE, Plan, Ready
 from deuteron.serve.wires import Keep, Master, Wires
-from deuteron.store.migrations import run as migrations
 from deuteron.store.store import Store
 
 T = TypeVar("T")
@@ -104,10 +104,10 @@ def _give_away(plan: Plan, stream: TextIO) -> _Granted:
     """Be the API's user, confined; what is left."""
     user, api, connects = plan.user, plan.api, plan.api.auth == "keystone"
     certificate = tls.context(api)
-    migrations.known()  # loads what a new store needs while everything can be read
     if user.uid != os.geteuid():
         become(user.uid, user.gid)
     _reach(plan)
+    to_present(plan.directory / STORE)  # while everything can be read
     log = opened(plan, stream)
     named: tuple[Path | None, ...] = (
         api.policy,

@@ -46,6 +46,18 @@ def version(db: Connection) -> str:
     return "" if row is None else str(row[0])
 
 
+def is_present(path: Path) -> bool:
+    """Whether a store is there and has the present schema; nothing is made or changed."""
+    try:
+        db = Connection(path, write=False)
+        try:
+            return version(db) == HEAD
+        finally:
+            db.close()
+    except sqlite3.Error:  # who opens it to write says what is the matter
+        return False
+
+
 def _make(path: Path) -> None:
     """Make the file for its owner alone; SQLite gives its other files the same mode."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
