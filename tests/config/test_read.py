@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deuteron.agent.watch import INTERVAL
+from deuteron.agent.reasons import INTERVAL
 from deuteron.config import Config, load, load_config
 from deuteron.config.document import example, markdown
 from deuteron.config.keys import keys

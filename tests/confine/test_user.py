@@ -46,7 +46,7 @@ def become_the_user() -> None:
 def site(host: Host) -> Iterator[Site]:
     """A host as the installation leaves it for the user: names, run and state directories."""
     if _UID_MAP.read_text().split()[2] == "1":
-        pytest.skip("there is one user only in this user namespace")
+        pytest.skip("needs root: this user namespace has no second user to run the watch as")
     host.make_bridge("br-ex")
     for name in ("vm1", "vm2", "vm3"):
         host.make_netns(name)

@@ -425,7 +425,8 @@ def test_a_router_gets_its_leg_with_its_first_floating_ip_and_keeps_it(world: Cl
     world.create("floatingips", ADMIN, floating_network_id=external.id, port_id=made[0][2].id)
     part = host.follow()
     assert part is not None
-    assert not (part.routers or part.legs)
+    assert not part.routers
+    assert not part.legs
     assert third not in legs(host.view)
     assert host.view == whole(world)
 

@@ -127,7 +127,7 @@ def test_a_file_that_others_may_write_is_refused(file: Path, mode: int) -> None:
     assert refused.value.code == "unsafe-file"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file away")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a file away")
 def test_a_file_of_another_owner_is_refused(file: Path) -> None:
     os.chown(file, 12345, 12345)
     with pytest.raises(HostError) as refused:

@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.kernel,
     pytest.mark.skipif(
         Path("/proc/self/uid_map").read_text().split()[2] == "1",
-        reason="there is one user only in this user namespace",
+        reason="needs root: this user namespace has no second user to run a service as",
     ),
 ]
 

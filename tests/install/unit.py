@@ -63,7 +63,7 @@ def why_no_systemd() -> str:
     missing = [
         one for one in ("systemd-analyze", "systemd-sysusers", "systemd-tmpfiles") if not shutil.which(one)
     ]
-    return f"no {', '.join(missing)}" if missing else ""
+    return f"not installed: {', '.join(missing)}" if missing else ""
 
 
 def system_calls(unit: dict[str, list[str]]) -> list[str]:

@@ -108,7 +108,7 @@ def _bridges() -> str:
 def test_where_br_netfilter_is_switched_frames_still_pass(site: Site) -> None:
     switch = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
     if not switch.exists():
-        pytest.skip("the kernel has no br_netfilter")
+        pytest.skip("the kernel module br_netfilter is not loaded")
     site.apply(world(distributed=False))
     inside(NETNS_DIR / named(site, "net-"), lambda: switch.write_text("1"))
     assert probe.ping("b5", "10.0.0.6").ok

@@ -19,7 +19,7 @@ def mapped(uid: int) -> bool:
 def needs_user(uid: int) -> pytest.MarkDecorator:
     """Only where files can be given to this user."""
     there = os.geteuid() == 0 and mapped(uid)
-    return pytest.mark.skipif(not there, reason=f"files cannot be given to uid {uid} here")
+    return pytest.mark.skipif(not there, reason=f"needs root where uid {uid} exists, to give it a file")
 
 
 #: The users of packages and services begin far below the last one that every full mapping has.

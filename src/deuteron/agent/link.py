@@ -92,7 +92,7 @@ class Link:
         self._socket = _connection(path) if connected is None else connected
         try:
             self._greet(host, bridges)
-        except BaseException:
+        except BaseException:  # interrupted (Ctrl-C) too: nobody else could close it
             self._socket.close()
             raise
 

@@ -131,7 +131,7 @@ class Model:
             new = self._compiled(touched)
             changes = tuple(self._differing(touched, new))
             self._refuse_clashes(changes)
-        except BaseException:
+        except BaseException:  # interrupted too: half of a part would be taken for the view ever after
             self._values.put(back)
             raise
         for one in changes:

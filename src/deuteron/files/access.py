@@ -113,7 +113,7 @@ def replace(
             _write(fd, content)
             with crossing("file.rename"):
                 os.rename(new, path.name, src_dir_fd=place.fd, dst_dir_fd=place.fd)
-        except BaseException:
+        except BaseException:  # interrupted too: what nobody will rename does not stay
             with suppress(FileNotFoundError), crossing("file.unlink"):
                 os.unlink(new, dir_fd=place.fd)
             raise
@@ -189,7 +189,7 @@ def _new(place: Place, name: str, flags: int, mode: int) -> int:
         os.fchmod(fd, mode)
         if place.found.st_uid in place.trusted:
             adopt(fd, place.found)
-    except BaseException:
+    except BaseException:  # interrupted too: nobody else could close it
         os.close(fd)
         raise
     return fd

@@ -256,7 +256,7 @@ _NOT_FOUND: Final[Mapping[str, tuple[type[NotFound], str]]] = MappingProxyType(
 )
 
 
-def not_found(resource: str, id: str) -> NotFound:  # noqa: A002  the spec's name, and the API's
+def not_found(resource: str, id: str) -> NotFound:  # noqa: A002  the API's name
     """Neutron's 404 for one kind of resource, by its singular name."""
     known = _NOT_FOUND.get(resource)
     if known is None:

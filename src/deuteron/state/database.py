@@ -96,7 +96,7 @@ class Database:
             try:
                 refuse_another(file, found)
                 self._open()
-            except BaseException:
+            except BaseException:  # interrupted too: nobody else could close it
                 self._connection.close()
                 raise
 
@@ -194,7 +194,7 @@ class Database:
                 yield
                 with crossing("sqlite.commit"):
                     self._connection.execute("COMMIT")
-            except BaseException:
+            except BaseException:  # interrupted too: all of it is written, or nothing
                 if self._connection.in_transaction:  # SQLite itself goes back where the disk is full
                     self._connection.execute("ROLLBACK")
                 raise

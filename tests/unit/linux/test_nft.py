@@ -227,7 +227,7 @@ def test_transactions_and_listings_are_counted(nftables: Nftables) -> None:
 
 
 @pytest.mark.skipif(
-    not ENLARGES, reason="only root of the host may make a socket's buffer as large as ten thousand elements"
+    not ENLARGES, reason="needs root of the host, for a socket's buffer as large as ten thousand elements"
 )
 def test_ten_thousand_elements_are_one_transaction_and_read_back(nftables: Nftables) -> None:
     many = nft_tables.floating_elements(10_000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -85,14 +86,14 @@ def posture(pid: int) -> ProcessPosture:
         OSError: there is none, or it may not be looked at.
     """
     place = _PROC / str(pid)
-    tasks = sorted((place / "task").iterdir(), key=lambda one: int(one.name))
+    threads = tuple(_threads(place))
     status = _status(place)
-    if "Umask" not in status:  # a zombie: it has ended, and nobody has asked how
+    if "Umask" not in status or not threads:  # a zombie: it has ended, and nobody has asked how
         raise ProcessLookupError(pid)
     return ProcessPosture(
         pid=pid,
         role=_role(status["Name"]),
-        threads=tuple(_thread(task) for task in tasks),
+        threads=threads,
         core_limit=_core_limit((place / "limits").read_text()),
         umask=int(status["Umask"], 8),
     )
@@ -118,6 +119,13 @@ def _is_ours(place: Path) -> bool:
 
 def _role(name: str) -> str:
     return _ROLES.get(name, "command")
+
+
+def _threads(place: Path) -> Iterator[ThreadPosture]:
+    """By number; one that ends meanwhile is left out, and its process is not."""
+    for task in sorted((place / "task").iterdir(), key=lambda one: int(one.name)):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            yield _thread(task)
 
 
 def _thread(task: Path) -> ThreadPosture:
