@@ -9,11 +9,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from deuteron.agent.change import change
+from deuteron.agent.listener import Repair
 from deuteron.agent.mend import Road
-from deuteron.agent.watch import Repair, Watch
+from deuteron.agent.watch import Watch
 from deuteron.agent.window import Found
 from deuteron.apply.engine import verify
 from deuteron.compile import compile_host
@@ -38,8 +39,8 @@ class Counted:
         self.events = events
         self.noticed: list[Noticed] = []
 
-    def follow(self, interest: Interest, again: object = None) -> frozenset[str]:
-        return self.events.follow(interest, again)  # type: ignore[arg-type]  # passed on as it came
+    def follow(self, interest: Interest, again: Any = None, only: Any = None) -> frozenset[str]:
+        return self.events.follow(interest, again, only)
 
     def wait(self, seconds: float | None) -> Noticed:
         noticed = self.events.wait(seconds)

@@ -9,8 +9,9 @@ from functools import partial
 from typing import Final
 
 from deuteron.agent import change as going
+from deuteron.agent.listener import Repair
 from deuteron.agent.mend import Road
-from deuteron.agent.watch import Repair, Watch
+from deuteron.agent.watch import Watch
 from deuteron.agent.window import Found
 from deuteron.apply.look import look_for
 from deuteron.errors import DeuteronError
@@ -45,8 +46,10 @@ class Script:
         """Something is heard of then."""
         insort(self._coming, (when, noticed, None), key=lambda one: one[0])
 
-    def follow(self, interest: Interest, again: Iterable[str] | None = None) -> frozenset[str]:
-        del interest, again
+    def follow(
+        self, interest: Interest, again: Iterable[str] | None = None, only: object = None
+    ) -> frozenset[str]:
+        del interest, again, only
         return frozenset()
 
     def wait(self, seconds: float | None) -> Noticed:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from deuteron.agent.change import Changed
+from deuteron.agent.window import Found, without
 from deuteron.apply.engine import Prepared
+from deuteron.apply.isolate import plan_apart
 from deuteron.apply.read_back import refuse
 from deuteron.apply.result import Reporter, Result, UnitResult
-from deuteron.objects import Wanted
+from deuteron.objects import RefusedUnit, Wanted
 from deuteron.state.directory import State
 from deuteron.state.journal import Target
 from deuteron.state.quarantine import Quarantined
@@ -115,3 +117,10 @@ class Road:
             return None
         self._target, wanted = read
         return wanted
+
+
+def prepared(found: Found, held: Iterable[RefusedUnit]) -> Prepared:
+    """The steps for what a look found, with the held units left as they are."""
+    wanted = without(found, held)
+    plan, refused = plan_apart(wanted, found.observed)
+    return Prepared(wanted=wanted, observed=found.observed, plan=plan, refused=refused)

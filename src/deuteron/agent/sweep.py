@@ -22,9 +22,9 @@ from deuteron.kernel.protocol import Kernel
 from deuteron.objects import HOST, Look
 from deuteron.objects.ownership import may_be_ours
 
-#: Namespaces of a slice at least, and at most.  A `fip-` namespace with a leg of each of a thousand
-#: routers comes along with every slice of routers, so that small ones would cost more than they spare.
-_LEAST: Final = 32
+#: Namespaces of a slice at least, and at most.  What their links lead to comes along, as a `fip-` namespace
+#: with all its legs does with every router that has one.
+_LEAST: Final = 4
 _MOST: Final = 256
 #: By how much a slice may be larger than the one before.
 _GROWTH: Final = 2.0
@@ -37,7 +37,7 @@ class Sweep:
         index: what is wanted, as it is at any time.
         seconds: that one slice is to take, about.
         since: when the reason for it came.
-        noticed: that reason, as :class:`deuteron.agent.watch.Repair` has it.
+        noticed: that reason, as :class:`deuteron.agent.listener.Repair` has it.
 
     Attributes:
         since, noticed: as given.

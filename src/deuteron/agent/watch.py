@@ -10,125 +10,39 @@
                                     the others do not wait for it
 
 Events decide nothing, they only say where to look.  So a lost, late or superfluous event costs time
-and never correctness.
+and never correctness.  When to look is :mod:`deuteron.agent.reasons`'; which units wait is
+:mod:`deuteron.agent.holds`'; what is heard and told has the forms of :mod:`deuteron.agent.listener`.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from random import Random
-from typing import Final, Protocol
-
-import msgspec
+from typing import Final
 
 from deuteron.agent.echo import Echo
-from deuteron.agent.mend import Road
+from deuteron.agent.holds import Holds
+from deuteron.agent.listener import Collector, Events, Listener, Repair, Stopped
+from deuteron.agent.mend import Road, prepared
+from deuteron.agent.reasons import INTERVAL, Reasons
 from deuteron.agent.sweep import Sweep, outline
-from deuteron.agent.window import Found, Index, Plans, look_at, look_at_all, parting, without
+from deuteron.agent.window import Found, Index, Plans, look_at, look_at_all, parting
 from deuteron.apply.engine import Prepared
-from deuteron.apply.isolate import plan_apart
 from deuteron.apply.result import UnitResult
 from deuteron.errors import DeuteronError
-from deuteron.kernel.linux.events import Interest, Noticed
+from deuteron.kernel.linux.events import Noticed
 from deuteron.kernel.protocol import Kernel
 from deuteron.objects import HOST, RefusedUnit, Wanted
 from deuteron.reconcile import UnitPlan
 from deuteron.state.quarantine import Quarantined
 
-#: Seconds without an event after which a burst is over, and the longest to wait for that.
-QUIET: Final = 0.05
-PATIENCE: Final = 0.25
-#: The longest to wait where looks found nothing and events go on: with a look it stays within 1 s.
-_LONGEST_PATIENCE: Final = 0.7
-#: Seconds from the end of one look at everything to the begin of the next.
-INTERVAL: Final = 60.0
-#: By how much of itself the interval varies, so that many hosts do not look at once.
-_SPREAD: Final = 0.1
-#: Seconds until the next try where a look or the state directory was refused, and the most.
-_RETRY: Final = 0.1
-_LONGEST_RETRY: Final = 60.0
+#: Namespaces that are looked at in one piece at most, where a look at everything goes in slices: what a view
+#: of a thousand routers has made is heard and read back in slices too.
+_MANY: Final = 64
 #: How many looks in a row wait for the kernel to clear up a namespace that has lost its name.
 _PARTINGS: Final = 6
-
-
-class Repair(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one unit that was not as wanted.
-
-    Attributes:
-        steps: what was to be done; empty where the unit was refused or skipped.
-        seconds: from the first event that told of it to the end; of the look and the
-            mending where no event did.
-        noticed: ``event``, ``interval``, ``retry`` or ``file``.
-    """
-
-    result: UnitResult
-    steps: UnitPlan | None
-    seconds: float
-    noticed: str
-
-
-class Events(Protocol):
-    """What tells that something may have changed; :class:`deuteron.kernel.linux.events.Events` is one."""
-
-    def follow(self, interest: Interest, again: Iterable[str] | None = None) -> frozenset[str]:
-        """Tell of these from now on; those not told of before."""
-        ...
-
-    def wait(self, seconds: float | None) -> Noticed:
-        """What has happened, at the latest after ``seconds``."""
-        ...
-
-    def wake(self) -> None:
-        """Have :meth:`wait` return."""
-        ...
-
-
-class Listener(Protocol):
-    """Who wants to hear what is done."""
-
-    def repaired(self, repair: Repair) -> None:
-        """A unit was mended, or could not be."""
-        ...
-
-    def trouble(self, error: DeuteronError) -> None:
-        """A look or a change as a whole was refused; it is tried again."""
-        ...
-
-    def looked(self, found: Found) -> None:
-        """A look is over."""
-        ...
-
-
-class Stopped(Exception):  # noqa: N818 -- not an error: the way out between two units
-    """The watch is to end; what is left of a change stays in the journal."""
-
-
-class Collector:
-    """The engine's reporter: collects what becomes of each unit, and ends the change between two."""
-
-    def __init__(
-        self, stopping: Callable[[], bool], done: Callable[[UnitResult, UnitPlan | None], None]
-    ) -> None:
-        self._stopping = stopping
-        self._done = done
-        self._plans: dict[str, UnitPlan] = {}
-
-    def unit_started(self, unit: UnitPlan) -> None:
-        """Remember its steps; nothing is begun any more where the watch is to end."""
-        if self._stopping():
-            raise Stopped
-        self._plans[unit.unit] = unit
-
-    def unit_done(self, result: UnitResult) -> None:
-        """It is mended."""
-        self._done(result, self._plans.get(result.unit))
-
-    def unit_failed(self, result: UnitResult) -> None:
-        """It could not be mended."""
-        self._done(result, self._plans.get(result.unit))
 
 
 class Watch:
@@ -164,27 +78,19 @@ class Watch:
         self._events = events
         self._road = road
         self._listener = listener
-        self._interval = interval
         self._slice = slice_seconds
         self._sweep: Sweep | None = None
         #: What is heard without end and a look at everything take turns.
         self._turn_of_sweep = False
         self._clock = clock
-        self._random = random or Random()  # noqa: S311 -- it spreads looks, it keeps no secret
         self._stop = self._reread = False
         self._index: Plans = Index(wanted) if isinstance(wanted, Wanted) else wanted
-        self._dirty: set[str] = set()
         self.echo = Echo(self._clock)
-        self._everything = self._names = False
-        self._first: float | None = None
-        self._last = 0.0
-        self._patience = PATIENCE
-        self._not_before = 0.0
-        self._retry = 0.0
         self._partings = 0
         self._trouble = ""
-        self._holds: dict[str, tuple[Quarantined, float]] = {}
-        self._next_full = self._clock() + self._spread()
+        self._holds = Holds(clock)
+        spread = random or Random()  # noqa: S311 -- it spreads looks, it keeps no secret
+        self._reasons = Reasons(interval, clock, spread)
 
     def stop(self) -> None:
         """End after the unit in progress; may be called by a signal's handler."""
@@ -232,38 +138,22 @@ class Watch:
     @property
     def held(self) -> frozenset[str]:
         """The units that wait in quarantine."""
-        return frozenset(self._holds)
+        return self._holds.units
 
     # When -------------------------------------------------------------------------------------
 
     def due(self) -> float:
         """When there is something to do, unless something happens before."""
-        return self._not_before if self._sweep is not None else self._due()
+        return self._reasons.not_before if self._sweep is not None else self._due()
 
     def _due(self) -> float:
         """When there is, but for a look at everything that is under way."""
-        ends = [self._next_full, *(due for _, due in self._holds.values())]
-        if (owed := self.echo.due()) is not None:
-            ends.append(owed)
-        if self._first is not None:
-            ends.append(min(self._last + QUIET, self._first + self._patience))
-        return max(min(ends), self._not_before)
+        owed = self.echo.due()
+        return self._reasons.due(self._holds.ends() + ([] if owed is None else [owed]))
 
     def _note(self, noticed: Noticed) -> None:
         self._reread = self._reread or noticed.file
-        if not (noticed.namespaces or noticed.everything or noticed.names):
-            return
-        now = self._clock()
-        if now - self._last > PATIENCE:
-            self._patience = PATIENCE
-        self._last = now
-        self._first = now if self._first is None else self._first
-        self._dirty |= noticed.namespaces
-        self._everything = self._everything or noticed.everything
-        self._names = self._names or noticed.names
-
-    def _spread(self) -> float:
-        return self._interval * self._random.uniform(1 - _SPREAD, 1 + _SPREAD)
+        self._reasons.note(noticed)
 
     # What -------------------------------------------------------------------------------------
 
@@ -281,21 +171,28 @@ class Watch:
             return
         if (owed := self.echo.due()) is not None and now >= owed:
             self._take_owed()
-        full = self._everything or now >= self._next_full
-        due = [one for one, when in self._holds.values() if now >= when]
-        since, noticed = now if self._first is None else self._first, self._reason(due)
-        names = self._dirty | self._index.homes(one.unit for one in due)
-        moved, remade = self._names, self.echo.remade()
-        self._forget_reasons()
         self._turn_of_sweep = True
+        self._attend(now)
+
+    def _attend(self, now: float) -> None:
+        reasons = self._reasons
+        full = reasons.everything or now >= reasons.next_full
+        due = self._holds.due(now)
+        since, noticed = reasons.since(now), reasons.word(retried=bool(due))
+        tried = self._index.homes(one.unit for one in due)
+        names, moved, remade = frozenset(reasons.namespaces) | tried, reasons.names, self.echo.remade()
+        reasons.forget()
         if full:
-            self._next_full = now + self._spread()
-        if full and self._slice:
+            reasons.begin_interval()
+        many = len(names | remade) > _MANY
+        if self._slice and (full or many):
             self._begin_sweep(since, noticed)
             full = False
+            if many:
+                names, moved, remade = tried | (names & {HOST}), False, frozenset()
         try:
             if full or moved or remade:
-                self._follow(None if full else remade)
+                self._follow(None if full else remade, names)
             found = self._look(names, due, full=full)
             if found.only is None and self._sweep is not None:
                 self._sweep.saw(None, 0.0)
@@ -303,9 +200,8 @@ class Watch:
         except DeuteronError as error:
             self._failed(error)
         else:
-            self._trouble, self._retry = "", 0.0
-            # In a storm at most half of the time is spent on looking.
-            self._not_before = self._clock() + min(self._clock() - now, PATIENCE)
+            self._well()
+            reasons.rest(now)
 
     def _begin_sweep(self, since: float, noticed: str) -> None:
         """Look at everything from now on; one that is under way begins again."""
@@ -313,7 +209,7 @@ class Watch:
             self._sweep = Sweep(self._index, self._slice, since, noticed)
         else:
             self._sweep.again(since, noticed)
-        self._next_full = math.inf
+        self._reasons.stop_interval()
 
     def _look_on(self, sweep: Sweep) -> None:
         """The next slice of a look at everything, and the mending of what it finds."""
@@ -322,42 +218,39 @@ class Watch:
             whole = not (sweep.outlined or outline(self._kernel, self._index, sweep, self._held(())))
             names = frozenset[str]() if whole else sweep.next()
             if names or whole:
-                self._follow(None if whole else names)
+                self._follow(None if whole else names, names)
                 found = self._look(names, (), full=whole)
                 sweep.saw(found.only, self._clock() - now)
                 self._act(found, (), sweep.since if sweep.noticed == "event" else now, sweep.noticed)
+            if sweep.over and self._sweep is sweep:
+                self._end_sweep()
         except DeuteronError as error:
             self._sweep = None
             self._failed(error)
             return
-        if sweep.over and self._sweep is sweep:
-            self._sweep, self._trouble, self._retry = None, "", 0.0
-            self._next_full = self._clock() + self._spread()
-        self._not_before = self._clock() + min(self._clock() - now, PATIENCE)
+        self._reasons.rest(now)
 
-    def _reason(self, due: Sequence[Quarantined]) -> str:
-        if self._first is not None:
-            return "event"
-        return "retry" if due else "interval"
-
-    def _forget_reasons(self) -> None:
-        self._dirty = set()
-        self._everything = self._names = False
-        self._first = None
+    def _end_sweep(self) -> None:
+        self._sweep = None
+        self._follow(frozenset())  # what is wanted since the last slice
+        self._well()
+        self._reasons.begin_interval()
 
     def _take_owed(self) -> None:
         """What this process has written to is due; a namespace that it has removed needs no look."""
         names, since = self.echo.owed()
-        self._dirty |= {name for name in names if name == HOST or self._index.users(name)}
-        self._first = since if self._first is None else min(since, self._first)
+        self._reasons.add((name for name in names if name == HOST or self._index.users(name)), since)
+
+    def _well(self) -> None:
+        self._trouble = ""
+        self._reasons.well()
 
     def _failed(self, error: DeuteronError) -> None:
         """Say it once, and look at everything a little later."""
         if error.message != self._trouble:
             self._listener.trouble(error)
         self._trouble = error.message
-        self._retry = min(max(_RETRY, 2 * self._retry), _LONGEST_RETRY)
-        self._next_full = self._not_before = self._clock() + self._retry
+        self._reasons.refused()
 
     def _look(self, names: Iterable[str], due: Sequence[Quarantined], *, full: bool) -> Found:
         held = self._held(due).keys()
@@ -366,18 +259,12 @@ class Watch:
         else:
             found = look_at(self._kernel, self._index, names, held)
         self._listener.looked(found)
-        self._patience = PATIENCE if found.units else _LONGEST_PATIENCE
+        self._reasons.looked(found=bool(found.units))
         return found
 
     def _held(self, due: Sequence[Quarantined]) -> dict[str, RefusedUnit]:
         """The units to leave as they are: those that wait, and those that the model could not hold."""
-        tried = {one.unit for one in due}
-        waiting = [one for one, _ in self._holds.values() if one.unit not in tried]
-        held = {
-            one.unit: RefusedUnit(unit=one.unit, title=one.title, code=one.code, error=one.error)
-            for one in waiting
-        }
-        return held | {one.unit: one for one in self._index.wanted.refused}
+        return self._holds.waiting(due) | {one.unit: one for one in self._index.wanted.refused}
 
     def _act(self, found: Found, due: Sequence[Quarantined], since: float, noticed: str) -> None:
         later = self._parting(found)
@@ -386,7 +273,7 @@ class Watch:
 
             def planned() -> Prepared:
                 # What an unfinished change has left was recovered in between, so that the look is of before.
-                return _plan(look_at_all(self._kernel, self._index, ()) if unfinished else found, held)
+                return prepared(look_at_all(self._kernel, self._index, ()) if unfinished else found, held)
 
             unfinished = self._road.unfinished()
             self._change(planned, since, noticed, whole=found.only is None and not held)
@@ -432,31 +319,16 @@ class Watch:
             self._failed(error)
         self._note(Noticed(everything=True))
 
-    def _follow(self, again: Iterable[str] | None) -> None:
-        new = self._events.follow(self._index.interest, again)
-        self._note(Noticed(namespaces=new))
+    def _follow(self, again: frozenset[str] | None, looked: frozenset[str] = frozenset()) -> None:
+        """Hear what is wanted; what was not heard before is to be looked at, but where that comes next.
+
+        While a look at everything goes on, the others are heard from their slice on.
+        """
+        only = None if self._sweep is None or again is None else again | looked
+        new = self._events.follow(self._index.interest, again, only)
+        self._note(Noticed(namespaces=new - looked))
 
     def judge(self) -> None:
         """Take over who waits: the wait of a new failure begins now, whatever the wall clock says."""
-        known, now = self._holds, self._clock()
         never = {one.unit for one in self._index.wanted.refused}
-        self._holds = {}
-        for one in self._road.quarantine():
-            if one.unit in never:
-                continue
-            before = known.get(one.unit)
-            wait = max(_RETRY, (one.next - one.last).total_seconds())
-            waiting = before is not None and _same(before[0], one) and before[1] > now
-            self._holds[one.unit] = before if before is not None and waiting else (one, now + wait)
-
-
-def _plan(found: Found, held: Iterable[RefusedUnit]) -> Prepared:
-    """The steps for what a look found, with the held units left as they are."""
-    wanted = without(found, held)
-    plan, refused = plan_apart(wanted, found.observed)
-    return Prepared(wanted=wanted, observed=found.observed, plan=plan, refused=refused)
-
-
-def _same(one: Quarantined, other: Quarantined) -> bool:
-    """Whether both tell of the same attempt."""
-    return (one.attempts, one.last) == (other.attempts, other.last)
+        self._holds.judge(self._road.quarantine(), never)

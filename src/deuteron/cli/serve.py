@@ -19,13 +19,12 @@ from deuteron.cli.confinement import Held, chosen_mode, confined, log_directorie
 from deuteron.cli.defect import keep_defect
 from deuteron.cli.notify import Manager, manager
 from deuteron.cli.options import output_option, parallel_option, state_dir_option
-from deuteron.cli.records import Records, configured, log_for, names_of, write_unit
-from deuteron.cli.sentences import keep_sentence
+from deuteron.cli.records import Records, configured, log_for, names_of
 from deuteron.cli.session import Session, opened
 from deuteron.cli.settings import host_name, reload, settings, state_path
 from deuteron.cli.signals import signals
-from deuteron.cli.watch import ending_on_record
-from deuteron.errors import DeuteronError, InputError
+from deuteron.cli.watch import Teller, ending_on_record
+from deuteron.errors import InputError
 from deuteron.kernel.linux.events import Events
 from deuteron.logs.events import Event
 from deuteron.logs.setup import Log, LogForm, take_over
@@ -33,8 +32,6 @@ from deuteron.state import State
 
 if TYPE_CHECKING:
     from deuteron.agent.link import Feeding
-    from deuteron.agent.watch import Repair
-    from deuteron.agent.window import Found
     from deuteron.serve.begin import Asked
     from deuteron.serve.plan import Ready
 
@@ -269,20 +266,18 @@ class Around(NamedTuple):
     while_away: Callable[[Callable[[], None]], None] = lambda _mend: None
 
 
-class _Teller:
+class _Teller(Teller):
     """Records of what the loop does as a whole; of the changes the session's own tell."""
 
     def __init__(
         self, log: Log, state_dir: Path, interval: float, manager: Manager, reopen: Callable[[], None]
     ) -> None:
-        self._reopen = reopen
-        self._log = log
-        self._state_dir = state_dir
-        self._interval = interval
-        self._manager = manager
-        self._again = False
         #: Numbers the mendings; each is told by :meth:`repaired`.
         self.mendings = Records()
+        super().__init__(log, self.mendings, state_dir, manager)
+        self._reopen = reopen
+        self._interval = interval
+        self._again = False
 
     def reread(self) -> None:
         """Read the configuration again, and go on in the file that has the log's name; a signal's handler."""
@@ -292,28 +287,6 @@ class _Teller:
         """All that the API has was applied for the first time."""
         self._log.write(Event.SERVE_BEGAN, namespaces=namespaces, interval=self._interval)
         self._manager.ready(self._interval)
-
-    def trouble(self, error: DeuteronError) -> None:
-        """A view, a look or a change as a whole was refused."""
-        keep_sentence(self._state_dir, error)
-        self._log.write(Event.TROUBLE, code=error.code)
-        self._manager.alive()
-
-    def repaired(self, repair: Repair) -> None:
-        """A unit that others had changed was mended, or could not be."""
-        write_unit(
-            self._log,
-            repair.result,
-            repair.steps,
-            revision=self.mendings.revision,
-            seconds=repair.seconds,
-            noticed=repair.noticed,
-        )
-        self._manager.alive()
-
-    def looked(self, found: Found) -> None:  # noqa: ARG002 -- so that is the listener's protocol
-        """Nothing to say, but to a watchdog."""
-        self._manager.alive()
 
     def alive(self) -> None:
         """For a watchdog; and the moment for what a signal has asked for."""

@@ -17,8 +17,10 @@ import click
 import msgspec
 
 from deuteron.agent.change import wanted_of
+from deuteron.agent.listener import Repair
 from deuteron.agent.mend import Road
-from deuteron.agent.watch import INTERVAL, Repair, Watch
+from deuteron.agent.reasons import INTERVAL
+from deuteron.agent.watch import Watch
 from deuteron.agent.window import Found
 from deuteron.cli.defect import keep_defect
 from deuteron.cli.notify import Manager
@@ -90,7 +92,7 @@ class Teller:
         self._manager.alive()
 
     def trouble(self, error: DeuteronError) -> None:
-        """A look, a change or FILE was refused; what was wanted before still is."""
+        """A look, a change, FILE or a view was refused; what was wanted before still is."""
         keep_sentence(self._state_dir, error)
         self._log.write(Event.TROUBLE, code=error.code)
         self._manager.alive()

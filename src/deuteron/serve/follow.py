@@ -23,13 +23,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, Protocol
 
-from deuteron.agent import watch
+from deuteron.agent import listener
 from deuteron.agent.link import Feeding
+from deuteron.agent.listener import Collector, Stopped
 from deuteron.agent.live import LiveIndex
 from deuteron.agent.mend import Changer
 from deuteron.agent.model import Model, homes
 from deuteron.agent.serve import Follower, Report
-from deuteron.agent.watch import Collector, Stopped, Watch
+from deuteron.agent.watch import Watch
 from deuteron.apply.engine import Prepared
 from deuteron.apply.result import Reporter, UnitResult
 from deuteron.domain import FieldError
@@ -45,7 +46,11 @@ IDLE: Final = 0.3
 #: Seconds for which a question to the API may stay open: what became of a mending is told after it.
 _QUESTION: Final = 2.0
 #: Seconds of a look at everything after which a view may come; see :mod:`deuteron.agent.sweep`.
-_SLICE: Final = 0.1
+_SLICE: Final = 0.05
+#: Seconds after a view in which the next one would wait for a look, and seconds for which looks wait at most:
+#: who asks for one thing after the other meets a slice twice a second, and not every other time.
+_LULL: Final = 0.05
+_STARVED: Final = 0.5
 #: Seconds until the next try after an error, and the most.
 _RETRY: Final = 0.2
 _LONGEST_RETRY: Final = 30.0
@@ -54,7 +59,7 @@ _LAST_MOMENT: Final = 5.0
 _POLL: Final = 0.02
 
 
-class Listener(watch.Listener, Protocol):
+class Listener(listener.Listener, Protocol):
     """Who wants to hear of it."""
 
     def begun(self, namespaces: int) -> None:
@@ -111,6 +116,7 @@ class Following:
         self._resting = False
         self._began = False
         self._retry = 0.0
+        self._viewed = self._attended = -_STARVED  # long ago
         self._trouble = ""
         self._failed_units: set[str] = set()
         self._untold: dict[str, Item] = {}
@@ -209,14 +215,22 @@ class Following:
             self._tell_untold()
             self._link.ask(self._follower.revision, _QUESTION if self._resting else IDLE)
             self._asked = True
-        mender = self._watching
-        mender.hear(self._ears.wait(max(0.0, mender.due() - time.monotonic()), self._link.fileno()))
+        mender, now = self._watching, time.monotonic()
+        due = max(mender.due(), min(self._viewed + _LULL, self._attended + _STARVED))
+        mender.hear(self._ears.wait(max(0.0, due - now), self._link.fileno()))
         if self._stop.is_set():
             return
         if select.select([self._link.fileno()], [], [], 0)[0]:
             self._asked = False
             self._answered(self._link.take())
-        mender.attend()
+        self._attend()
+
+    def _attend(self) -> None:
+        """Look, unless a view has just come and the next may follow."""
+        now = time.monotonic()
+        if now >= min(self._viewed + _LULL, self._attended + _STARVED):
+            self._attended = now
+            self._watching.attend()
 
     def _answered(self, answer: View | Change | Same) -> None:
         match answer:
@@ -239,6 +253,7 @@ class Following:
 
     def _done(self, report: Report) -> None:
         self._resting = False
+        self._viewed = time.monotonic()
         if self._index is not None:
             self._index.change(report.changes)
             names = {netns for one in report.changes for netns in homes(one.before) | homes(one.after)}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final, Protocol
 
+from deuteron.agent.listener import Events
 from deuteron.agent.mend import Changer, Road
 from deuteron.agent.serve import Follower
-from deuteron.agent.watch import Events
 from deuteron.apply.engine import Prepared
 from deuteron.apply.result import Reporter, Result, UnitResult
 from deuteron.kernel.linux.events import Interest, Noticed
@@ -34,9 +34,14 @@ class Deaf:
     def __init__(self) -> None:
         self._woken = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
-    def follow(self, interest: Interest, again: Iterable[str] | None = None) -> frozenset[str]:
+    def follow(
+        self,
+        interest: Interest,
+        again: Iterable[str] | None = None,
+        only: Collection[str] | None = None,
+    ) -> frozenset[str]:
         """Nothing is heard anew."""
-        del interest, again
+        del interest, again, only
         return frozenset()
 
     def wait(self, seconds: float | None, also: int = -1) -> Noticed:

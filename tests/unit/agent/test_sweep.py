@@ -15,10 +15,11 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from deuteron.agent import sweep
+from deuteron.agent import sweep, watch
 from deuteron.kernel.fake import FakeKernel
 from deuteron.kernel.linux.events import Noticed
 from deuteron.objects import (
+    HOST,
     Address,
     Create,
     Look,
@@ -97,6 +98,36 @@ def test_every_namespace_is_looked_at_and_none_of_the_looks_is_at_much(rig: Slic
     assert len(sizes) > 5
     assert max(sizes) <= 12, sizes
     assert rig.writes == 0
+
+
+def test_what_a_large_view_has_made_is_read_back_in_slices(
+    rig: Slices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one piece it took seconds with a thousand routers, and the next view waited."""
+    monkeypatch.setattr(watch, "_MANY", 8)
+    rig.begin()
+    names = sorted({one.key[1] for unit in rig.wanted.units for one in unit.objects} - {HOST})
+    assert len(names) > 20
+    lost = next(iter(rig.ours(Address)))
+    rig.lose(lost)
+    rig.watch.echo.wrote(names, names)
+    followed = len(rig.script.followed)
+    rig.until(rig.script.now + INTERVAL * 0.8)
+    assert not rig.unseen - {HOST}
+    assert max(len(only or names) for only in rig.kernel.looks) <= 12, rig.kernel.looks
+    only = [one for one in rig.script.only[followed:] if one is not None]
+    assert only
+    assert max(map(len, only)) <= 12, "nor is more heard anew at a time"
+    assert rig.whole()
+
+
+def test_a_few_namespaces_are_read_back_at_once(rig: Slices) -> None:
+    rig.begin()
+    names = sorted({one.key[1] for unit in rig.wanted.units for one in unit.objects} - {HOST})[:3]
+    rig.watch.echo.wrote(names, names)
+    rig.until(rig.script.now + 2.0)
+    assert len(rig.kernel.looks) == 1
+    assert set(names) <= (rig.kernel.looks[0] or set())
 
 
 def test_the_next_one_begins_an_interval_after_the_end(rig: Slices) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from errno import EPERM
 from functools import partial
@@ -15,8 +15,10 @@ from typing import Final
 import pytest
 
 from deuteron.agent.change import change
+from deuteron.agent.listener import Repair
 from deuteron.agent.mend import Road
-from deuteron.agent.watch import PATIENCE, QUIET, Repair, Watch
+from deuteron.agent.reasons import PATIENCE, QUIET
+from deuteron.agent.watch import Watch
 from deuteron.agent.window import Found
 from deuteron.apply.engine import verify
 from deuteron.compile import compile_host
@@ -41,13 +43,20 @@ class Script:
         self.now = 0.0
         self.coming: list[tuple[float, Noticed, Callable[[], None] | None]] = []
         self.followed: list[Interest] = []
+        self.only: list[Collection[str] | None] = []
         self.woken = False
 
     def at(self, when: float, noticed: Noticed, then: Callable[[], None] | None = None) -> None:
         insort(self.coming, (when, noticed, then), key=lambda one: one[0])
 
-    def follow(self, interest: Interest, again: Iterable[str] | None = None) -> frozenset[str]:
+    def follow(
+        self,
+        interest: Interest,
+        again: Iterable[str] | None = None,
+        only: Collection[str] | None = None,
+    ) -> frozenset[str]:
         self.followed.append(interest)
+        self.only.append(only)
         return frozenset()
 
     def wait(self, seconds: float | None) -> Noticed:

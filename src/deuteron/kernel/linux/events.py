@@ -18,7 +18,7 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -168,13 +168,20 @@ class Events:
         self._dirty: set[str] = set()
         self._everything = self._names = self._rewritten = False
 
-    def follow(self, interest: Interest, again: Iterable[str] | None = None) -> frozenset[str]:
+    def follow(
+        self,
+        interest: Interest,
+        again: Iterable[str] | None = None,
+        only: Collection[str] | None = None,
+    ) -> frozenset[str]:
         """Hear these namespaces from now on; those that were not heard before, and so must be looked at.
 
         Args:
             interest: all that is of interest; what is not named any more is not heard any more.
             again: the namespaces whose kernel parameters are to be watched anew, since links there
                 may have been remade; ``None`` for all.
+            only: those that were not heard before are heard if they are among these; ``None`` for
+                all.  To begin with one takes a millisecond and more.
 
         Raises:
             KernelError: the kernel refuses a number for a namespace.
@@ -183,7 +190,7 @@ class Events:
         if self._file is not None:
             self._watched.files(self._file, _WRITTEN)
         self._watched.directory(_NAMES)
-        return self._watched.follow(interest, again, IN_MODIFY)
+        return self._watched.follow(interest, IN_MODIFY, again, only)
 
     @property
     def unwatched(self) -> int:

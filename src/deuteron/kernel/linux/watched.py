@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -106,8 +106,12 @@ class Watched:
             self.inotify.remove(old)
         self.file_watches = watches
 
-    def follow(self, interest: Interest, again: Iterable[str] | None, mask: int) -> frozenset[str]:
+    def follow(
+        self, interest: Interest, mask: int, again: Iterable[str] | None, only: Collection[str] | None
+    ) -> frozenset[str]:
         """Give numbers and watches; the namespaces that are heard now and were not before.
+
+        The arguments are those of :meth:`deuteron.kernel.linux.events.Events.follow`.
 
         Raises:
             KernelError: refused.
@@ -115,7 +119,8 @@ class Watched:
         wanted = {name: inode for name in interest.links if name and (inode := self._names.inode(name))}
         for name in [name for name, place in self._places.items() if wanted.get(name) != place.inode]:
             self._forget(name)
-        new = {name for name in wanted if name not in self._places and self._take_up(name)}
+        coming = wanted.keys() if only is None else wanted.keys() & set(only)
+        new = {name for name in coming if name not in self._places and self._take_up(name)}
         for name in new | (self._places.keys() if again is None else self._places.keys() & set(again)):
             self._watch(name, interest.parameters.get(name, frozenset()), mask)
         self.refused = sum(place.refused for place in self._places.values())
