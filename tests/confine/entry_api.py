@@ -5,6 +5,7 @@ The answers go to the pipe whose descriptor is in the environment.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -20,7 +21,16 @@ from tests.confine.entry import VARIABLE
 from tests.confine.hostile import Attempt, judged
 
 
-def turn_hostile(_number: int, _frame: FrameType | None) -> None:
+def told(_number: int, _frame: FrameType | None) -> None:
+    """Turn hostile between two steps of the loop.
+
+    Within one, the thread may hold a lock that a fork takes (``concurrent.futures`` does, in ``submit``), and
+    would wait for itself.
+    """
+    asyncio.get_running_loop().call_soon_threadsafe(turn_hostile)
+
+
+def turn_hostile() -> None:
     """Everything, from this thread and from another one; what was lawful first."""
     state = Path(os.environ["DEUTERON_STATE_DIR"])
     connects = os.environ.get("DEUTERON_API_AUTH") == "keystone"
@@ -39,5 +49,5 @@ def _judged(attempts: Iterator[tuple[str, Attempt]]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGUSR1, turn_hostile)
+    signal.signal(signal.SIGUSR1, told)
     main()

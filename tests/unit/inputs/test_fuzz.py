@@ -79,7 +79,7 @@ def test_a_good_file_with_something_else_in_it(tmp_path: Path, data: st.DataObje
             holder = holder[step]
         action = data.draw(st.sampled_from(["replace", "delete", "rename"]))
         if action == "replace":
-            holder[last] = data.draw(st.sampled_from(ODD))
+            holder[last] = copy.deepcopy(data.draw(st.sampled_from(ODD)))
         elif action == "delete":
             del holder[last]
         elif isinstance(holder, dict):
