@@ -21,6 +21,7 @@ from tests.confine.hostile_api import MAILBOX, SERVICE
 from tests.serve.running import Serving, serving
 from tests.support.reach import python_within_reach
 from tests.support.sandbox import Host
+from tests.support.users import needs_every_user
 from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.kernel
@@ -93,6 +94,7 @@ def through(found: dict[str, dict[str, str]]) -> dict[str, str]:
     return {f"{name} ({thread})": came for thread, of in found.items() for name, came in of.items() if came}
 
 
+@needs_every_user
 @pytest.mark.parametrize("auth", ["noauth", "keystone"])
 def test_nothing_of_the_agent_or_the_host_is_within_the_apis_reach(around: Around, auth: str) -> None:
     with hijacked(around, **of_auth(around, auth)) as (serve, answers):

@@ -20,6 +20,7 @@ from tests.cli.command import Deuteron, Site
 from tests.serve.running import Serving, serving
 from tests.support.reach import python_within_reach
 from tests.support.sandbox import Host
+from tests.support.users import needs_every_user
 
 pytestmark = pytest.mark.kernel
 
@@ -123,6 +124,7 @@ def test_what_somebody_takes_away_is_put_back_at_the_interval(site: Site) -> Non
         serve.until(lambda: "10.0.0." in "".join(site.picture()["vm1"]))
 
 
+@needs_every_user
 def test_the_two_halves_are_confined_and_the_api_has_nothing_of_the_agents(site: Site) -> None:
     with serving(site.run, site.folder, *_OPTIONS) as serve:
         api, agent = serve.posture("api"), serve.posture("watch")
@@ -167,6 +169,7 @@ def test_when_the_agent_is_killed_the_api_ends_and_the_next_one_begins(site: Sit
         assert serve.end() == 0
 
 
+@needs_every_user
 def test_with_a_file_of_tokens_nobody_else_is_let_in(site: Site) -> None:
     file = site.file(
         f'[[token]]\nsha256 = "{sha256(b"open-sesame").hexdigest()}"\n'

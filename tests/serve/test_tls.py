@@ -23,6 +23,7 @@ from tests.cli.command import Deuteron, Site
 from tests.serve.running import serving
 from tests.support.reach import python_within_reach
 from tests.support.sandbox import Host
+from tests.support.users import needs_every_user
 
 pytestmark = pytest.mark.kernel
 
@@ -113,6 +114,7 @@ def test_a_certificate_that_cannot_be_used_is_refused_in_a_sentence(
     assert (ended.status, code in ended.out + ended.err) == (status, True), (ended.out, ended.err)
 
 
+@needs_every_user
 def test_tokens_do_not_pass_in_the_clear_unless_that_is_asked_for(site: Site) -> None:
     file = site.folder / "tokens.toml"
     digest = sha256(b"open-sesame").hexdigest()
