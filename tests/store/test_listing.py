@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +16,7 @@ from deuteron.store.listing import listing_of
 from deuteron.store.query import Query
 from deuteron.store.store import Store, Unit
 from tests.store.world import NETWORKS, PORTS, Viewer, network, port, subnet, uid, wrote
+from tests.support.calls import calls
 
 ADDRESSES = ["10.0.0.9", "10.0.0.3", "10.0.0.7"]
 
@@ -126,22 +126,6 @@ def test_a_page_is_one_statement_whatever_its_length(store: Store) -> None:
             before = store.statements
             assert len(written_page(store, limit=limit, marker=uid(3, 1))) == limit
             assert store.statements - before == 1 + statements, "and one for the marker"
-
-
-def calls(work: Callable[[], Any]) -> int:
-    """Functions called, of Python and of C."""
-    count = 0
-
-    def note(_frame: Any, event: str, _argument: Any) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(note)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 def test_a_port_of_a_page_costs_no_function_of_python(store: Store) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from deuteron.agent.known_things import Known
 from deuteron.logs.key import Keys
 from deuteron.logs.pseudonym import bits_of, kind_of
-from deuteron.logs.reference import Kind
+from deuteron.logs.reference import Kind, Ref
 from deuteron.state.quarantine import Quarantined
 
 #: Kinds whose one form may be of another kind.
@@ -64,15 +64,18 @@ def _look(tokens: Collection[str], things: Iterable[Known], keys: Keys) -> defau
     kinds = {kind for kind, _ in asked}
     names = [one.pseudonyms for one in keys.keys]
     found: defaultdict[str, list[Known]] = defaultdict(list)
+    # A thing is known in several ways, a gateway's address by every subnet: one digest a key is enough.
+    meant: dict[Ref, list[str]] = {}
     for known in things:
         if known.thing.value and (known.thing.kind in kinds or known.thing.kind in _TURNING):
             thing = known.thing.canonical
             if thing.kind not in kinds:
                 continue
-            for name in names:
-                token = asked.get((thing.kind, name.bits(thing)))
-                if token is not None:
-                    found[token].append(Known(thing, known.what))
+            if thing not in meant:
+                bits = ((thing.kind, name.bits(thing)) for name in names)
+                meant[thing] = [asked[one] for one in bits if one in asked]
+            for token in meant[thing]:
+                found[token].append(Known(thing, known.what))
     return found
 
 

@@ -37,8 +37,11 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-#: Nothing that is written so is written in another way.
-_PLAIN: Final = re.compile(r"(?:(?:0|[1-9][0-9]{0,2})\.){3}(?:0|[1-9][0-9]{0,2})")
+#: Nothing that is written so is written in another way: an IPv4 address, a link-local one without zeroes.
+_PLAIN: Final = re.compile(
+    r"(?:(?:0|[1-9][0-9]{0,2})\.){3}(?:0|[1-9][0-9]{0,2})"
+    r"|fe80::(?:[1-9a-f][0-9a-f]{0,3}:){3}[1-9a-f][0-9a-f]{0,3}"
+)
 
 #: What a unit or a namespace is about, by the beginning of its name.
 _UNITS: Final[dict[str, Kind]] = {"router": "router", "network": "network", "fip": "network", "port": "port"}
@@ -114,9 +117,9 @@ def _identifier(text: str) -> str:
 
 def _address(text: str) -> Ref:
     """RFC 5952, without zone and length; an IPv4 address mapped into IPv6 is that IPv4 address."""
-    if _PLAIN.fullmatch(text):
-        return Ref("address", text)
     bare = text.partition("/")[0].partition("%")[0]
+    if _PLAIN.fullmatch(bare):
+        return Ref("address", bare)
     try:
         found = ip_address(bare)
     except ValueError:
