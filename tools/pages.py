@@ -35,8 +35,8 @@ def with_rows(text: str, rows_at: Callable[[str], Callable[[], Iterator[str]] | 
 
     Args:
         text: the page.
-        rows_at: for a line, the rows of the table that follows it; of a line that says nothing of
-            tables, None.
+        rows_at: for a line, the rows of the tables that follow it up to the next heading; of a line that
+            says nothing of tables, None.
     """
     lines: list[str] = []
     rows: Callable[[], Iterator[str]] | None = None
@@ -44,7 +44,7 @@ def with_rows(text: str, rows_at: Callable[[str], Callable[[], Iterator[str]] | 
         found = rows_at(line)
         if found is not None:
             rows = found
-        elif line.startswith("#") or (line and not line.startswith(("|", "<!--"))):
+        elif line.startswith("#"):
             rows = None
         if rows is None or not line.startswith("| `"):
             lines.append(line)

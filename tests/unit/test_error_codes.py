@@ -46,6 +46,8 @@ def test_every_documented_code_is_raised() -> None:
 def test_the_page_is_as_the_codes_are() -> None:
     check = [sys.executable, str(ROOT / "tools" / "errors_page.py"), "--check"]
     assert subprocess.run(check, capture_output=True, text=True, check=False).stderr == ""
+    page = (ROOT / "docs" / "errors.md").read_text()
+    assert [code for code in listed() if f"| `{code}` |" not in page] == []
 
 
 def test_every_meaning_and_next_step_can_stand_in_a_log() -> None:

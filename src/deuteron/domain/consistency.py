@@ -154,7 +154,7 @@ class _Checker:
         own = {fixed.ip_address for fixed in self._fixed_ips(router)}
         near = inside + (self.subnets_of[router.gateway.network_id] if router.gateway else [])
         for route in router.routes:
-            _route(router, route, own, near)
+            _route(router, route, own, near, [*inside, *outside])
 
     def _own(self, router: Router, port_id: str, field: str) -> None:
         port = _find(self.ports, port_id, field, "router", router.id)
@@ -346,9 +346,17 @@ def _clear_of_legs(subnets: Iterable[Subnet], router: str) -> None:
             _refuse("reserved-range", "interfaces", sentence, "router", router)
 
 
-def _route(router: Router, route: ExtraRoute, own: set[str], near: list[Subnet]) -> None:
+def _route(
+    router: Router, route: ExtraRoute, own: set[str], near: list[Subnet], connected: list[Subnet]
+) -> None:
     if route.nexthop in own:
         _refuse("bad-value", "routes", f"{route.nexthop} is the router's own address", "router", router.id)
     if not any(in_prefix(route.nexthop, subnet.cidr) for subnet in near):
         sentence = f"{route.nexthop} is on no subnet of the router"
         _refuse("unreachable-nexthop", "routes", sentence, "router", router.id)
+    if any(route.destination == subnet.cidr for subnet in connected):
+        # The kernel has this route from the router's own address; it would be cut off with its next hop.
+        sentence = (
+            f"the router is on {route.destination} itself; remove the route, or the interface or gateway"
+        )
+        _refuse("connected-destination", "routes", sentence, "router", router.id)

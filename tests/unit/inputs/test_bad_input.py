@@ -256,6 +256,16 @@ CASES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "unreachable-nexthop",
         ("routers[0].routes", "10.8.0.1"),
     ),
+    "route to a subnet of the router": (
+        replaced("[web-v4]}", "[web-v4], routes: [{destination: 10.0.0.0/24, nexthop: 10.0.0.9}]}"),
+        "connected-destination",
+        (":9: routers[0].routes", "10.0.0.0/24", "remove the route"),
+    ),
+    "route to a subnet of the router's gateway": (
+        replaced("[web-v4]}", "[web-v4], routes: [{destination: 203.0.113.0/24, nexthop: 10.0.0.9}]}"),
+        "connected-destination",
+        ("routers[0].routes", "203.0.113.0/24"),
+    ),
     "nexthop is the router": (
         replaced("[web-v4]}", "[web-v4], routes: [{destination: 10.9.0.0/16, nexthop: 10.0.0.1}]}"),
         "bad-value",
