@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
@@ -58,15 +59,20 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
         return self.type == _PATH
 
 
-def keys(table: type[msgspec.Struct] = Config, prefix: str = "") -> Iterator[Key]:
+@lru_cache(maxsize=1)
+def keys() -> tuple[Key, ...]:
     """All keys, those of the tables after the others."""
+    return tuple(_keys(Config, ""))
+
+
+def _keys(table: type[msgspec.Struct], prefix: str) -> Iterator[Key]:
     hints = get_type_hints(table, include_extras=True)
     defaults = table()
     for field in table.__struct_fields__:
         hint, meta = _parts(hints[field])
         name, default = f"{prefix}{field}", getattr(defaults, field)
         if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-            yield from keys(hint, f"{name}.")
+            yield from _keys(hint, f"{name}.")
             continue
         examples = meta.examples or [default]
         yield Key(

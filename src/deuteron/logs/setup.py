@@ -11,11 +11,9 @@ import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal, TextIO, cast
+from typing import TYPE_CHECKING, Final, Literal, TextIO, cast
 
 import msgspec
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
 
 from deuteron.errors import HostError
 from deuteron.files import Purpose, open_checked
@@ -23,6 +21,9 @@ from deuteron.logs.events import EVENTS, Event, Level
 from deuteron.logs.pseudonym import Pseudonyms
 from deuteron.logs.record import Scrubber, Value
 from deuteron.logs.stream import unblocked
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, Processor, WrappedLogger
 
 LogForm = Literal["text", "json"]
 
@@ -71,6 +72,9 @@ class Log:
         level: Level = "info",
         clock: Callable[[], datetime] = _now,
     ) -> None:
+        # Here: it is a sixth of a command's start, and most commands have no log.
+        import structlog
+
         self._sink = _Sink(sink)
         self._scrubber = Scrubber(pseudonyms)
         self._lost = 0

@@ -174,8 +174,10 @@ class _Settling:
         """
         found: set[Key] = set()
         for obj in self.around.local:
+            if not isinstance(obj, Route) or len(links := devices(obj)) < 2:
+                continue
             going = [root for root in self.around.roots(obj, self.roots) if root is not None]
-            if len(links := devices(obj)) < 2 or not isinstance(obj, Route) or not going:
+            if not going:
                 continue
             early = any(root in first or self._goes_before(root, obj.key) for root in going)
             surplus = obj.key in self.delta.surplus
@@ -207,6 +209,8 @@ class _Settling:
         found = {key for key in roots if key is not None}
         if None in roots:
             return None  # something of it would stay
+        if len(found) == 1:
+            return found.pop()
         # The ranks' order is reversed for deletions, and of equals the first one is taken.
         latest = sorted(found, key=lambda key: rank(self.have[key]), reverse=True)
         return min(latest, key=lambda key: (self.delta.turn(self.delta.unit_of(key)), key not in first))
