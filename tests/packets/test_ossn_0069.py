@@ -15,6 +15,7 @@ import pytest
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
 from scapy.layers.l2 import Ether
 
+from deuteron.objects import Netns
 from tests.netns.site import Site, instance, merge, public, tenant
 from tests.packets.probe import Ears, Heard
 from tests.packets.reference import link_local
@@ -97,7 +98,8 @@ def _port(name: str, wire: str, number: int) -> dict[str, Any]:
 
 def _own_macs(host: Host, site: Site) -> set[str]:
     """Of the outer ends and bridges that are ours."""
-    assert site.around is not None
-    places = {"", *(f"net-{each.id}" for each in site.around.view.networks if not each.bridge)}
+    made = (thing for unit in site.wanted.units for thing in unit.objects)
+    namespaces = (thing.name for thing in made if isinstance(thing, Netns))
+    places = {"", *(name for name in namespaces if name.startswith("net-"))}
     links = [link for place in places for link in host.links(place).values()]
     return {link.mac for link in links if link.alias.startswith("deuteron")}

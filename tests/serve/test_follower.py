@@ -17,7 +17,7 @@ from deuteron.agent.change import change
 from deuteron.agent.serve import Follower
 from deuteron.apply.engine import verify
 from deuteron.compile import compile_host
-from deuteron.domain import HostView, Network
+from deuteron.domain import Binding, HostView, Network
 from deuteron.errors import InputError
 from deuteron.feed.part import Part, difference
 from deuteron.kernel.fake import FakeKernel
@@ -104,6 +104,7 @@ def test_a_change_looks_at_its_own_namespaces_alone(state: State, alter: Callabl
     kernel = made()
     world = distributed()
     world.network("other", "10.9.0.0/24")
+    world.port("other-vm", "other", "10.9.0.9", binding=Binding(tap="tap-other"))
     host = follower(kernel, state)
     before = world.view()
     host.begin(1, before)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from deuteron.apply.engine import verify
 from deuteron.feed.wire import Item
 from deuteron.resources import RESOURCES
 from tests.serve.test_from_store_to_kernel import Served, _world
@@ -117,6 +118,61 @@ def test_what_the_kernel_refuses_is_an_error_until_it_takes_it(served: Served) -
     assert reasons(served) == {}
     assert shown(served, "floatingips", second) == "ACTIVE"
     assert shown(served, "routers", router) == "ACTIVE"
+
+
+def test_what_nothing_is_on_is_active_and_makes_nothing(served: Served) -> None:
+    before = len(served.kernel.log)
+    inside, router = served.cloud.inside(), served.cloud.router(caller=ADMIN, distributed=True)
+    served.cloud.instance(inside)
+    served.follow()
+    network = served.cloud.get("networks", inside.network_id)
+    assert not served.agent.model.names()
+    assert served.kernel.log[before:] == []
+    assert (network.status, shown(served, "routers", router), reasons(served)) == ("ACTIVE", "ACTIVE", {})
+    served.cloud.joined(router, inside, ADMIN)
+    served.follow()
+    assert served.agent.model.names() == {f"network/{inside.network_id}", f"router/{router.id}"}
+    assert shown(served, "routers", router) == "ACTIVE"
+    served.cloud.act("remove_router_interface", router, ADMIN, subnet_id=inside.id)
+    served.follow()
+    assert not served.agent.model.names()
+    assert verify(served.kernel, served.agent.model.wanted).none
+    assert shown(served, "routers", router) == "ACTIVE"
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["followed", "looked at anew"])
+def test_a_router_that_failed_is_active_once_nothing_is_on_it(served: Served, away: bool) -> None:
+    """Be it that the agent hears of it, or that it finds a view without anything on the router."""
+    inside, router = served.cloud.inside(), served.cloud.router(caller=ADMIN)
+    served.cloud.joined(router, inside, ADMIN)
+    served.kernel.fail("create veth", errno.ENOMEM, times=100)
+    served.follow()
+    assert shown(served, "routers", router) == "ERROR"
+    served.kernel.forgive()
+    served.cloud.act("remove_router_interface", router, ADMIN, subnet_id=inside.id)
+    if away:
+        look_again(served)
+    else:
+        served.follow()
+    assert (shown(served, "routers", router), reasons(served)) == ("ACTIVE", {})
+
+
+def test_a_router_that_cannot_be_held_keeps_the_network_that_it_is_on(served: Served) -> None:
+    inside, router = served.cloud.inside(), served.cloud.router(caller=ADMIN)
+    served.cloud.joined(router, inside, ADMIN)
+    served.follow()
+    steps = len(served.kernel.log)
+    flat = {"provider__network_type": "flat", "provider__physical_network": "physnet9"}
+    odd = served.cloud.create("networks", ADMIN, name="odd", router__external=True, **flat)
+    served.cloud.create("subnets", ADMIN, network_id=odd.id, ip_version=4, cidr="198.51.100.0/24")
+    served.cloud.update("routers", router, ADMIN, external_gateway_info={"network_id": odd.id})
+    served.follow()
+    assert (shown(served, "routers", router), reasons(served)) == ("ERROR", {"router": "no-bridge-mapping"})
+    assert served.kernel.log[steps:] == [], "what this host has of it stays as it is"
+    served.cloud.update("routers", router, ADMIN, external_gateway_info=None)
+    served.follow()
+    assert (shown(served, "routers", router), reasons(served)) == ("ACTIVE", {})
+    assert served.kernel.log[steps:] == []
 
 
 def test_a_thousand_states_are_read_by_as_many_statements_as_one(served: Served) -> None:

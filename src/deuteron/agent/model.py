@@ -97,6 +97,12 @@ class Model:
         """Names of units in the order to make them."""
         return sorted(names, key=_order)
 
+    def told(self) -> list[str]:
+        """The names of what has a state after a look at everything: all units, and routers that have none."""
+        units = self.names()
+        bare = (f"router/{ident}" for ident in self._values.routers if f"router/{ident}" not in units)
+        return [*(unit.name for unit in self.wanted.units), *sorted(bare)]
+
     def unit(self, name: str) -> Unit | None:
         """A unit by name; ``None`` where it is not wanted."""
         return self._units.get(name)

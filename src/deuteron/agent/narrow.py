@@ -32,7 +32,7 @@ def prepare_changes(
 
     Args:
         kernel: where to look.
-        model: which has taken the changes over.
+        model: which has taken the changes over; what the host has of a unit that it refuses stays as it is.
         changes: units that are to be other than they were.
         held: units that are left as they are, whatever differs.
 
@@ -49,7 +49,7 @@ def prepare_changes(
     observed = index.seen(kernel.observe(_look(wanted, changes, only)), only)
     if _undecided(model, changes, only, observed):
         return None
-    mine = {one.name for one in changes} - set(held)
+    mine = {one.name for one in changes} - set(held) - _refused(model)
     others = sorted(_differing(wanted, observed) - mine)
     refused = [RefusedUnit(unit=name, title=name, code="", error=_HELD) for name in others]
     found = Found(only=only, units=frozenset(mine), wanted=wanted, observed=observed)
@@ -99,12 +99,16 @@ def _look(wanted: Wanted, changes: Iterable[UnitChange], only: frozenset[str]) -
 
 def _undecided(model: Model, changes: Iterable[UnitChange], only: frozenset[str], observed: Observed) -> bool:
     """Whether others' namespaces are missing here, or things of units that nobody knows are there."""
-    mine = {one.name for one in changes}
+    mine = {one.name for one in changes} | _refused(model)
     for netns in only - {HOST}:
         if not observed.netns.get(netns) and model.things(netns).keys() - mine:
             return True
     known = model.names()
     return any(owner not in known and owner not in mine for owner in set(observed.owners.values()))
+
+
+def _refused(model: Model) -> set[str]:
+    return {one.unit for one in model.wanted.refused}
 
 
 def _differing(wanted: Wanted, observed: Observed) -> frozenset[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from deuteron.agent.values import Values, router_ports
+from deuteron.agent.values import Values
+from deuteron.compile.presence import all_router_ports, is_of_a_router, router_ports_here
 from deuteron.domain import HostView, Router
 
 
@@ -51,6 +52,7 @@ class Piece:
         match kind:
             case "network":
                 self._network(ident)
+                self._plugged(ident)
             case "fip":
                 self._fip(ident)
             case "router":
@@ -77,7 +79,7 @@ class Piece:
         if router is None or ident in self._routers:
             return
         self._routers[ident] = router
-        for port in router_ports(router):
+        for port in all_router_ports(router):
             self._port(port)
         if router.gateway is not None:
             self._network(router.gateway.network_id)
@@ -98,6 +100,32 @@ class Piece:
             if port in values.agent_gateways:
                 self._gateways.add(port)
                 self._port(port)
+
+    def _plugged(self, network: str) -> None:
+        """One thing that is plugged into the network, for whose sake it has a unit.
+
+        An instance's port is the lightest: a router comes with all that it has.
+        """
+        values = self._values
+        if network not in values.networks or values.networks[network].bridge:
+            return
+        if (bound := next(iter(values.bound_on.get(network, ())), None)) is not None:
+            self._port(bound)
+        elif not self._plugged_by_router(network):
+            self._fip(network)
+
+    def _plugged_by_router(self, network: str) -> bool:
+        values = self._values
+        for port in values.ports_on.get(network, ()):
+            owners = [one for one in values.owners.get(port, ()) if one in values.routers]
+            for owner in owners:
+                if port in router_ports_here(values.routers[owner]):
+                    self._router(owner)
+                    return True
+            if not owners and is_of_a_router(values.ports[port]):
+                self._port(port)
+                return True
+        return False
 
     def _fip(self, network: str) -> None:
         """The routers that the namespace has anything of, and one for whose sake it is there.

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from deuteron.compile.presence import all_router_ports, is_of_a_router
 from deuteron.domain import (
     FloatingIP,
     HostView,
@@ -30,8 +31,8 @@ class Values:
         view: where it begins.
 
     Attributes:
-        ports_on, subnets_on, legs_on, gateways_on: by network, ids of ports, subnets, routers with a leg,
-            agent gateway ports.
+        ports_on, bound_on, subnets_on, legs_on: by network, ids of ports, of those with a device of an
+            instance, of subnets, of routers with a leg.
         owners: by port, the routers that it belongs to.
         floating_of, proxies_of: by router.
     """
@@ -49,8 +50,8 @@ class Values:
         self.agent_gateways: dict[str, str] = {}
         self.legs: dict[str, Leg] = {}
         self.refused: dict[str, RefusedRouter] = {}
-        self.ports_on, self.subnets_on, self.legs_on, self.owners = (
-            defaultdict[str, set[str]](set) for _ in "1234"
+        self.ports_on, self.bound_on, self.subnets_on, self.legs_on, self.owners = (
+            defaultdict[str, set[str]](set) for _ in "12345"
         )
         self.floating_of, self.proxies_of = (defaultdict[str, set[str]](set) for _ in "12")
         for kind in KINDS:
@@ -111,7 +112,7 @@ class Values:
         kind, _, ident = unit.partition("/")
         ids: Iterable[str] = ()
         if kind == "router" and (router := self.routers.get(ident)) is not None:
-            ids = router_ports(router)
+            ids = all_router_ports(router)
         elif kind == "fip":
             ids = sorted(self.ports_on.get(ident, set()) & self.agent_gateways.keys())
         return tuple(self.ports[one] for one in ids if one in self.ports)
@@ -142,10 +143,12 @@ class Values:
         match value:
             case Subnet(network_id=network):
                 yield self.subnets_on, network
-            case Port(network_id=network):
+            case Port(network_id=network, binding=binding):
                 yield self.ports_on, network
+                if binding is not None:
+                    yield self.bound_on, network
             case Router():
-                for port in router_ports(value):
+                for port in all_router_ports(value):
                     yield self.owners, port
             case FloatingIP(router_id=router):
                 yield self.floating_of, router
@@ -166,15 +169,13 @@ class Values:
                 yield from self._on_network(key)
             case "subnet", Subnet(network_id=network):
                 yield from self._on_network(network)
-            case "port", _:
-                yield f"port/{key}"
-                yield from (f"router/{router}" for router in self.owners.get(key, ()))
-                if key in self.agent_gateways:
-                    yield from self._of_gateway(key)
+            case "port", value:
+                yield from self._of_port(key, value)
             case "agent_gateway", _:
                 yield from self._of_gateway(key)
             case (("router" | "leg"), _):
                 yield from self._of_router(key)
+                yield from self._networks_of_router(key)
             case "floatingip", FloatingIP(router_id=router) if router:
                 yield f"router/{router}"
             case "ndp_proxy", NdpProxy(router_id=router):
@@ -187,6 +188,16 @@ class Values:
             yield from (f"router/{router}" for router in self.owners.get(port, ()))
         yield from (f"router/{router}" for router in self.legs_on.get(network, ()))
 
+    def _of_port(self, key: str, port: Port | None) -> Iterator[str]:
+        owners = self.owners.get(key, ())
+        yield f"port/{key}"
+        yield from (f"router/{router}" for router in owners)
+        # Any other has no device here.
+        if port is not None and (owners or port.binding is not None or is_of_a_router(port)):
+            yield f"network/{port.network_id}"
+        if key in self.agent_gateways:
+            yield from self._of_gateway(key)
+
     def _of_gateway(self, port: str) -> Iterator[str]:
         if (value := self.ports.get(port)) is not None:
             yield f"fip/{value.network_id}"
@@ -197,11 +208,11 @@ class Values:
         if (leg := self.legs.get(router)) is not None:
             yield f"fip/{leg.network_id}"
 
-
-def router_ports(router: Router) -> tuple[str, ...]:
-    """The ids of all ports that belong to a router."""
-    gateway = (router.gateway.port_id,) if router.gateway is not None else ()
-    return (*router.interfaces, *router.snat_interfaces, *gateway)
+    def _networks_of_router(self, ident: str) -> Iterator[str]:
+        """Those that it may be plugged into; its leg's fip namespace is on that of its gateway."""
+        if (router := self.routers.get(ident)) is not None:
+            ports = (self.ports.get(port) for port in all_router_ports(router))
+            yield from (f"network/{port.network_id}" for port in ports if port is not None)
 
 
 def _entries(part: Part) -> Iterator[tuple[Kind, str, Any]]:

@@ -11,6 +11,7 @@ import msgspec
 
 from deuteron.compile import names
 from deuteron.compile.policy import Policy, packaged
+from deuteron.compile.presence import networks_here
 from deuteron.domain import FloatingIP, HostView, Leg, NdpProxy, Network, Port, Router, Subnet
 from deuteron.objects import HOST, Need
 
@@ -32,6 +33,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
         legs: by router; only of routers that are up, distributed and have their gateway there.
         legs_of: the same legs by external network, sorted by router.
         agent_gateways: the ``fg-`` port by external network.
+        plugged: ids of the networks that something is plugged into here.
         policy: the host policy with the operator's overrides.
     """
 
@@ -45,6 +47,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     legs: dict[str, Leg]
     legs_of: dict[str, list[Leg]]
     agent_gateways: dict[str, Port]
+    plugged: frozenset[str]
     policy: Policy
 
     def network_of(self, port: Port) -> Network:
@@ -91,6 +94,7 @@ def build(view: HostView) -> Index:
         legs={leg.router_id: leg for leg in legs},
         legs_of=_group_legs(legs),
         agent_gateways=agent_gateways,
+        plugged=networks_here(ports, view.routers, legs),
         policy=packaged().effective(view.overrides),
     )
 

@@ -1,4 +1,4 @@
-"""A tenant network on this host: a bridge in a namespace of its own."""
+"""A tenant network on this host: a bridge in a namespace of its own, as long as something is plugged in."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from deuteron.objects import Bridge, LinkUp, Netns, Unit
 
 
 def network_unit(index: Index, network: Network) -> Unit | None:
-    """The unit of a network; ``None`` for a provider network, whose bridge is the host's."""
-    if network.bridge:
+    """The unit of a network.
+
+    ``None`` for a provider network, whose bridge is the host's, and for one that nothing is plugged into
+    here: it comes with the first port, and goes with the last.
+    """
+    if network.bridge or network.id not in index.plugged:
         return None
     draft = Draft("network", network.id, f"network {network.name or network.id}")
     netns, bridge = wire(network)

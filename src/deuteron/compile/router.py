@@ -16,6 +16,7 @@ from deuteron.compile.gateway import add_gateway
 from deuteron.compile.index import Index
 from deuteron.compile.leg import add_leg
 from deuteron.compile.port import router_port
+from deuteron.compile.presence import router_ports_here
 from deuteron.compile.routes import DEFAULT, Door, door, extra_routes, route
 from deuteron.compile.scopes import Scopes, scopes
 from deuteron.compile.snat import add_snat
@@ -27,8 +28,11 @@ REDIRECT_PRIORITY: Final = 32769
 
 
 def router_unit(index: Index, router: Router) -> Unit | None:
-    """The unit of a router; ``None`` for one that is administratively down."""
-    if not router.admin_state_up:
+    """The unit of a router.
+
+    ``None`` for one that is administratively down or has nothing here: no port, no gateway and no leg.
+    """
+    if not router_ports_here(router) and router.id not in index.legs:
         return None
     draft = Draft("router", router.id, f"router {router.name or router.id}")
     netns = names.router_netns(router.id)
