@@ -406,7 +406,9 @@ def restart(state: Path, address: str) -> dict[str, Any]:
         pings = _pinging(address, stop)
         with service(state) as again:
             answers = again.until_answers()
-            looked = again.until_began()
+            follows = again.until_began()
+            again.wait()
+            looked = time.perf_counter() - again.begun
             changes = again.records("change-finished")
             heard = listening.heard()
             stop.append(True)
@@ -418,6 +420,7 @@ def restart(state: Path, address: str) -> dict[str, Any]:
         listening.close()
     return {
         "answers_s": answers,
+        "follows_s": follows,
         "looked_s": looked,
         "first_look_s": looked - answers,
         "steps": sum(one["steps"] for one in changes),

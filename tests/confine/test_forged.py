@@ -30,7 +30,7 @@ from tests.support.sandbox import Host
 
 pytestmark = pytest.mark.kernel
 
-_PATIENCE: Final = 20.0
+_PATIENCE: Final = 60.0
 _BRIDGES: Final = {"physnet1": "br-ex"}
 #: Another program's router, and a link of the host's own.
 _THEIRS: Final = "qrouter-b7c0ffee-0000-4000-8000-000000000001"
@@ -242,6 +242,12 @@ class Heard:
 
     def looked(self, *_: object, **__: object) -> None:
         """It has."""
+
+    def looking(self, *_: object) -> None:
+        """It is, after a start."""
+
+    def looked_over(self) -> None:
+        """It has, at everything."""
 
     def repaired(self, *_: object, **__: object) -> None:
         raise AssertionError("nobody has changed anything")

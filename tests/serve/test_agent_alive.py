@@ -25,7 +25,7 @@ from tests.service.router_world import _empty
 from tests.support.waiting import wait_until
 
 _HOST: Final = "here"
-_PATIENCE: Final = 10.0
+_PATIENCE: Final = 30.0
 #: Seconds between two beats, of the test's clock and not of the store's.
 _EVERY: Final = 0.02
 

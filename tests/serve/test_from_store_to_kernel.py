@@ -23,7 +23,7 @@ from deuteron.errors import DeuteronError, HostError
 from deuteron.feed import server
 from deuteron.feed.server import Feed
 from deuteron.feed.view import host_view
-from deuteron.feed.wire import Change, Same, View
+from deuteron.feed.wire import Change, Item, Same, View
 from deuteron.kernel.fake import FakeKernel
 from deuteron.resources import RESOURCES
 from deuteron.resources.resource import decode_put
@@ -211,6 +211,22 @@ def test_who_asks_for_what_is_newer_waits_until_there_is_something(served: Serve
     thread.join(20)
     waiter.close()
     assert isinstance(answers[0], View | Change)
+
+
+def test_an_agent_that_begins_anew_has_reached_nothing_until_it_says_that_all_is_told(served: Served) -> None:
+    """Who waits after its start is not answered by what the one before it had done."""
+    _world(served.cloud)
+    served.follow()
+    settled = served.link.settled(0.0)
+    assert settled.revision >= settled.wanted > 0
+    again = served.link.want(0)
+    assert served.link.settled(0.0).revision == 0
+    failed = Item(unit="router/x", state="failed", code="kernel-refused")
+    served.link.tell(again.revision, (failed,), whole=False)
+    settled = served.link.settled(0.0)
+    assert (settled.revision, settled.failed) == (0, (failed,)), "more is to be told of it"
+    served.link.tell(again.revision, ())
+    assert served.link.settled(0.0).revision == again.revision
 
 
 def test_what_comes_at_once_is_told_together(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

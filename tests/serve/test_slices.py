@@ -6,9 +6,10 @@ On a fake kernel, with an API that says what it is told to; what it asks and whe
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
@@ -26,7 +27,7 @@ from deuteron.serve import follow
 from deuteron.serve.follow import Following
 from deuteron.state.directory import State
 from tests.serve.test_follower import made
-from tests.unit.apply.hosts import add_floating_ip
+from tests.unit.apply.hosts import add_floating_ip, drop_floating_ip
 from tests.unit.compile.world import World, distributed
 
 _BRIDGES: Final = ("br-ex",)
@@ -38,11 +39,13 @@ class Api:
 
     def __init__(self, view: HostView) -> None:
         self._view = view
-        self._answers: list[Change] = []
+        self._answers: list[Change | Same] = []
         self._ready, self._written = os.pipe()
         self.told: list[tuple[int, tuple[Item, ...]]] = []
+        #: The revision that `deuteron wait` takes for done.
+        self.reached = 0
 
-    def say(self, answer: Change) -> None:
+    def say(self, answer: Change | Same) -> None:
         self._answers.append(answer)
         os.write(self._written, b"!")
 
@@ -56,8 +59,10 @@ class Api:
         os.read(self._ready, 1)
         return self._answers.pop(0)
 
-    def tell(self, revision: int, items: tuple[Item, ...]) -> None:
+    def tell(self, revision: int, items: tuple[Item, ...], *, whole: bool = True) -> None:
         self.told.append((revision, items))
+        if whole:
+            self.reached = revision
 
     def fileno(self) -> int:
         return self._ready
@@ -127,3 +132,40 @@ def test_a_view_comes_between_two_slices_and_what_others_took_is_back(
                 break
             loop._turn()
         assert verify(kernel, compile_host(world.view())).none
+
+
+def test_who_asks_for_one_thing_after_the_other_meets_a_look_twice_a_second(
+    world: World, api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look would be due all the time; it waits for a lull, and half a second at most."""
+    now = 1000.0
+    monkeypatch.setattr(follow, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(sweep, "_LEAST", 1)
+    monkeypatch.setattr(sweep, "_MOST", 1)
+    monkeypatch.setattr(follow, "_SLICE", 1e-9)
+    kernel, views = made(), [world.view()]
+    drop_floating_ip(world)
+    views.append(world.view())
+    with State(tmp_path / "state") as state, state.locked():
+        follower = Follower(kernel, state, partial(change, (kernel,), state), _BRIDGES)
+        loop = Following(api, follower, kernel, state, Quiet(), interval=0.0, ended=lambda: False)
+        loop._turn()
+
+        def met(answer: Change | Same) -> bool:
+            kernel.looks.clear()
+            api.say(answer)
+            loop._turn()
+            return bool(kernel.looks)
+
+        found = []
+        for number in range(1, 201):
+            now += 0.01
+            found.append(met(_part(views, number)))
+        assert 3 <= sum(found) <= 5, f"{sum(found)} looks in two seconds"
+        now += 0.06
+        assert met(Same(request=1, revision=201)), "nobody is waited for any more"
+
+
+def _part(views: Sequence[HostView], number: int) -> Change:
+    part = difference(views[(number - 1) % 2], views[number % 2])
+    return Change(request=1, since=number, revision=number + 1, part=part)

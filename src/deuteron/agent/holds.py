@@ -48,16 +48,20 @@ class Holds:
         Args:
             quarantine: as it is written down.
             never: units that are not tried at all.
+
+        Raises:
+            Exception: whatever reading ``quarantine`` raises; who waits then waits on.
         """
         known, now = self._holds, self._clock()
-        self._holds = {}
+        holds: dict[str, tuple[Quarantined, float]] = {}
         for one in quarantine:
             if one.unit in never:
                 continue
             before = known.get(one.unit)
             wait = max(RETRY, (one.next - one.last).total_seconds())
             waiting = before is not None and _same(before[0], one) and before[1] > now
-            self._holds[one.unit] = before if before is not None and waiting else (one, now + wait)
+            holds[one.unit] = before if before is not None and waiting else (one, now + wait)
+        self._holds = holds
 
 
 def _same(one: Quarantined, other: Quarantined) -> bool:

@@ -56,8 +56,8 @@ class Feeding(Protocol):
         """The descriptor to wait for an answer with."""
         ...
 
-    def tell(self, revision: int, items: tuple[Item, ...]) -> None:
-        """Tell what became of a view."""
+    def tell(self, revision: int, items: tuple[Item, ...], *, whole: bool = True) -> None:
+        """Tell what became of a view; unless it is ``whole``, more is to be told of it."""
         ...
 
     def stop(self) -> None:
@@ -121,12 +121,18 @@ class Link:
         """The descriptor to wait for an answer with."""
         return self._socket.fileno()
 
-    def tell(self, revision: int, items: tuple[Item, ...]) -> None:
-        """Tell what became of a view, in as many messages as it takes."""
+    def tell(self, revision: int, items: tuple[Item, ...], *, whole: bool = True) -> None:
+        """Tell what became of a view, in as many messages as it takes.
+
+        Args:
+            revision: of the view.
+            items: what became of its units.
+            whole: that is all: who waits for this revision need not wait any more.
+        """
         pieces = [items[start : start + wire.ITEMS] for start in range(0, len(items), wire.ITEMS)] or [()]
         for number, piece in enumerate(pieces, 1):
-            whole = number == len(pieces)
-            self._ask(Status(request=next(self._numbers), revision=revision, items=piece, whole=whole), Done)
+            last = whole and number == len(pieces)
+            self._ask(Status(request=next(self._numbers), revision=revision, items=piece, whole=last), Done)
 
     def attach(self, port: str, *, netns: str = "", tap: str = "") -> int:
         """An instance is here; the revision that has it."""

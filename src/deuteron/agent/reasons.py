@@ -93,6 +93,10 @@ class Reasons:
         self.everything = self.names = False
         self._first = None
 
+    def end_interval(self) -> None:
+        """Look at everything now, whatever was noticed."""
+        self.next_full = self._clock()
+
     def begin_interval(self) -> None:
         """The next look at everything is an interval away."""
         self.next_full = self._clock() + self._spread()

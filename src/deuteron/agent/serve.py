@@ -10,26 +10,27 @@
 
 What is committed in the state directory is the view as it last came to rest: writing a view of
 1,000 routers for each floating IP would cost more than the floating IP.  The journal has each change
-before it is made, and what a crash leaves between two rests is found by a look at everything, which
-every start begins with.
+before it is made, and what a crash leaves between two rests is found by a look at everything: a start
+begins with it, or has the watch begin it and follows the API meanwhile (:mod:`deuteron.agent.resume`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from deuteron.agent.change import Changed
+from deuteron.agent.items import device_items, floating_items, item_of, items_of
 from deuteron.agent.model import Model, UnitChange, homes
 from deuteron.agent.narrow import prepare_changes
 from deuteron.agent.remembered import prepare_remembered
+from deuteron.agent.resume import SOURCE, believed
 from deuteron.apply.engine import Prepared
-from deuteron.apply.read_back import Mismatch
 from deuteron.apply.result import Reporter, Result, Silent, UnitResult
-from deuteron.domain import FieldError, FloatingIP, HostView
+from deuteron.domain import FieldError, HostView
 from deuteron.errors import InputError
 from deuteron.feed.part import Part, difference
 from deuteron.feed.wire import Item
@@ -38,9 +39,6 @@ from deuteron.kernel.protocol import Kernel
 from deuteron.objects import Wanted
 from deuteron.state.directory import State
 from deuteron.state.journal import Target
-
-#: The source of a view in records and sentences.
-SOURCE: Final = "deuteron serve"
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,17 +92,22 @@ class Follower:
         change: :func:`deuteron.agent.change.change` with its kernels and its state.
         bridges: the host's bridges that views may name (``--bridge-mapping``); the API, which
             anybody may speak to, does not choose them.
+        place: see :func:`deuteron.agent.resume.here`; "": every start begins with a look at everything.
 
     Attributes:
         change: as given.
         revision: of the view that it has come to.
     """
 
-    def __init__(self, kernel: Kernel, state: State, change: Changer, bridges: Collection[str]) -> None:
+    def __init__(
+        self, kernel: Kernel, state: State, change: Changer, bridges: Collection[str], place: str = ""
+    ) -> None:
         self._kernel = kernel
         self._state = state
         self.change = change
         self._bridges = frozenset(bridges)
+        self._place = place
+        self._fresh = True
         self._model: Model | None = None
         self._target: Target | None = None
         self._resting = True
@@ -124,6 +127,46 @@ class Follower:
             raise RuntimeError("no view has come yet")
         return self._target
 
+    def resume(
+        self,
+        revision: int,
+        view: HostView,
+        reporter: Callable[[Prepared], Reporter] = lambda _prepared: Silent(),
+        ready: Callable[[Model], None] = lambda _model: None,
+    ) -> Report | None:
+        """Bring the host to a view from what it most likely has; who asks for it looks at everything after.
+
+        Args:
+            revision: of the view.
+            view: all of it.
+            reporter: told of each unit.
+            ready: told what is taken for there, which follows the report's changes from then on.
+
+        Returns:
+            ``None`` where only :meth:`begin` will do, as after a first try that failed.
+
+        Raises:
+            DeuteronError: as :meth:`begin`.
+        """
+        fresh, self._fresh = self._fresh, False
+        before = believed(self._state, self._place, view.host) if fresh else None
+        if before is None:
+            return None
+        self._check(view)
+        model, waiting = Model(before), [one.unit for one in self._state.quarantine()]
+        target = Target(verb="apply", view=before, source=SOURCE, at=self._state.clock())
+        self._model, self._target = model, target
+        ready(model)
+        part = difference(before, view)
+        changes = self._taken(part)
+        named = {one.name for one in changes}
+        again = (model.unit(name) for name in waiting if name not in named)
+        changes += tuple(UnitChange(name=one.name, before=one, after=one) for one in again if one is not None)
+        self.revision, self._resting = revision, part == Part()
+        report = self._report(revision, changes, part, reporter, None)
+        give_back()
+        return report
+
     def begin(
         self,
         revision: int,
@@ -131,7 +174,7 @@ class Follower:
         reporter: Callable[[Prepared], Reporter] = lambda _prepared: Silent(),
         ready: Callable[[Model], None] = lambda _model: None,
     ) -> Report:
-        """Bring the host to a view, by a look at everything; every start begins so.
+        """Bring the host to a view, by a look at everything.
 
         Args:
             revision: of the view.
@@ -152,9 +195,10 @@ class Follower:
         self._model, self._target = model, target
         ready(model)
         changed = self.change(target, model.wanted, reporter=reporter, planned=None, whole=True, confirm=True)
-        self.revision, self._resting = revision, True
-        items = _items(changed, [unit.name for unit in model.wanted.units], wanted=model)
-        items += _floating(items, view.floating_ips) + _devices(items, model)
+        self.revision, self._resting, self._fresh = revision, True, False
+        self._state.note_look(self._place)
+        items = items_of(changed, model.told(), wanted=model)
+        items += floating_items(items, view.floating_ips) + device_items(items, model)
         result = changed.result
         del changed  # what was looked at, planned and written down: tens of megabytes
         give_back()
@@ -201,31 +245,45 @@ class Follower:
             DeuteronError: as :func:`deuteron.agent.change.change`.
         """
         self._check(part)
-        model = self.model
+        changes = self._taken(part)
+        self.revision, self._resting = revision, False
+        return self._report(revision, changes, part, reporter, frozenset(held))
+
+    def _taken(self, part: Part) -> tuple[UnitChange, ...]:
         try:
-            changes = model.change(part)
+            return self.model.change(part)
         except FieldError as error:
             raise _bad_view(error) from error
-        self.revision, self._resting = revision, False
+
+    def _report(
+        self,
+        revision: int,
+        changes: tuple[UnitChange, ...],
+        part: Part,
+        reporter: Callable[[Prepared], Reporter],
+        held: frozenset[str] | None,
+    ) -> Report:
+        """Make the changes that were taken over; ``held`` is ``None`` where all is to be looked at before."""
         if not changes:
             return Report(revision=revision, items=())
-        made = self._make(changes, reporter, frozenset(held))
-        items = _items(made.changed, [one.name for one in changes], wanted=model)
-        items += _floating(items, part.floating_ips) + _devices(items, model, model.holders(part))
+        made = self._make(changes, reporter, held)
+        model = self.model
+        items = items_of(made.changed, [one.name for one in changes], wanted=model)
+        items += floating_items(items, part.floating_ips) + device_items(items, model, model.holders(part))
         result, unconfirmed = made.changed.result, made.unconfirmed
-        return Report(
-            revision=revision, items=items, result=result, unconfirmed=unconfirmed, changes=tuple(changes)
-        )
+        return Report(revision=revision, items=items, result=result, unconfirmed=unconfirmed, changes=changes)
 
     def _make(
         self,
         changes: Sequence[UnitChange],
         reporter: Callable[[Prepared], Reporter],
-        held: frozenset[str],
+        held: frozenset[str] | None,
     ) -> _Made:
         # What an unfinished change has left is recovered first, and the look is of after that.
         if self._state.intents():
             return self._looking(None, reporter)
+        if held is None:
+            return self._looking(prepare_changes(self._kernel, self.model, changes), reporter)
         mine = frozenset(one.name for one in changes)
         if not mine & held and (remembered := prepare_remembered(changes)) is not None:
             changed = self._run(remembered, reporter, confirm=False)
@@ -251,8 +309,21 @@ class Follower:
 
     def became(self, units: Sequence[UnitResult]) -> tuple[Item, ...]:
         """What the kernel has of units that a watch has mended, or could not mend."""
-        items = tuple(_item(one.unit, one, None, None, self.model) for one in units)
-        return items + _floating(items, self.model.view.floating_ips) + _devices(items, self.model)
+        items = tuple(item_of(one.unit, one, None, None, self.model) for one in units)
+        return items + floating_items(items, self.model.view.floating_ips) + device_items(items, self.model)
+
+    def everything(self, but: Collection[str]) -> tuple[Item, ...]:
+        """What the kernel has of all units, after a look at everything.
+
+        Args:
+            but: units that are not as wanted, which was told.
+        """
+        refused = {one.unit: one.code for one in self.model.wanted.refused}
+        names = dict.fromkeys([*self.model.told(), *refused])
+        items = tuple(
+            item_of(name, None, None, refused.get(name), self.model) for name in names if name not in but
+        )
+        return items + floating_items(items, self.model.view.floating_ips) + device_items(items, self.model)
 
     def rest(self) -> None:
         """Write down the view as the committed one; to be called when nothing comes for a moment.
@@ -301,46 +372,3 @@ def _bad_view(error: FieldError) -> InputError:
         "feed-bad-view",
         f"what the API asks of this host does not fit together: {error}{place}; mend that there",
     )
-
-
-def _items(changed: Changed, names: Sequence[str], *, wanted: Model) -> tuple[Item, ...]:
-    """What the kernel has of these units now: a mismatch is a failure, however well it was made."""
-    results = {one.unit: one for one in changed.result.units}
-    wrong = {one.unit: one for one in changed.mismatches}
-    refused = {one.unit: one.code for one in wanted.wanted.refused}
-    told = dict.fromkeys([*names, *results, *refused])
-    return tuple(_item(name, results.get(name), wrong.get(name), refused.get(name), wanted) for name in told)
-
-
-def _floating(items: Iterable[Item], floating: Iterable[FloatingIP]) -> tuple[Item, ...]:
-    """What the kernel has of floating IPs: their entries are their routers' units'."""
-    routers = {one.unit: one for one in items if one.unit.startswith("router/")}
-    told = ((one.id, routers.get(f"router/{one.router_id}")) for one in floating)
-    return tuple(
-        Item(unit=f"floatingip/{ident}", state=of.state, code=of.code) for ident, of in told if of is not None
-    )
-
-
-def _devices(items: Iterable[Item], model: Model, holders: Collection[str] | None = None) -> tuple[Item, ...]:
-    """What the kernel has of routers' ports, which are parts of their routers' units.
-
-    Of a unit that failed nothing is said: its ports are what they were.
-    """
-    told = (one for one in items if one.state != "failed" and (holders is None or one.unit in holders))
-    return tuple(
-        Item(unit=f"port/{port.id}", state=of.state if port.admin_state_up else "gone")
-        for of in told
-        for port in model.devices(of.unit)
-    )
-
-
-def _item(
-    name: str, result: UnitResult | None, wrong: Mismatch | None, refused: str | None, model: Model
-) -> Item:
-    if refused is not None:
-        return Item(unit=name, state="failed", code=refused)
-    if wrong is not None:
-        return Item(unit=name, state="failed", code="read-back-differs")
-    if result is not None and result.outcome != "done":
-        return Item(unit=name, state="failed", code=result.code)
-    return Item(unit=name, state="gone" if model.unit(name) is None else "done")

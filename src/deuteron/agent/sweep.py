@@ -23,8 +23,8 @@ from deuteron.objects import HOST, Look
 from deuteron.objects.ownership import may_be_ours
 
 #: Namespaces of a slice at least, and at most.  What their links lead to comes along, as a `fip-` namespace
-#: with all its legs does with every router that has one.
-_LEAST: Final = 4
+#: with all its legs does with every router that has one: of fewer at a time most of the work would be that.
+_LEAST: Final = 16
 _MOST: Final = 256
 #: By how much a slice may be larger than the one before.
 _GROWTH: Final = 2.0
@@ -50,7 +50,13 @@ class Sweep:
         self.since, self.noticed = since, noticed
         self.outlined = False
         self._coming: list[str] = []
+        self._all = 0
         self._size = _LEAST
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many namespaces have been looked at, and how many there are; of what is wanted as it began."""
+        return self._all - len(self._coming), self._all
 
     @property
     def over(self) -> bool:
@@ -65,6 +71,7 @@ class Sweep:
         wanted, owed = frozenset(names), frozenset(self._coming)
         more = sorted(wanted - owed, key=lambda name: (len(self._index.reach((name,))), name))
         self._coming = more + [name for name in self._coming if name in wanted]
+        self._all = len(self._coming)
         self.outlined = True
 
     def again(self, since: float, noticed: str) -> None:

@@ -82,6 +82,7 @@ class Watch:
         self._sweep: Sweep | None = None
         #: What is heard without end and a look at everything take turns.
         self._turn_of_sweep = False
+        self._looked = True
         self._clock = clock
         self._stop = self._reread = False
         self._index: Plans = Index(wanted) if isinstance(wanted, Wanted) else wanted
@@ -135,6 +136,22 @@ class Watch:
         self._events.follow(self._index.interest, None)
         self.judge()
 
+    def look_over(self) -> None:
+        """Look at everything from now on, listening to each slice as its turn comes; nobody has before."""
+        self._looked = False
+        self._reasons.end_interval()
+        self.judge()
+
+    @property
+    def looked(self) -> bool:
+        """Whether what :meth:`look_over` began is over, and what was not as wanted was tried."""
+        return self._looked
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Of a look at everything that is under way: how many namespaces were looked at, and of how many."""
+        return (0, 0) if self._sweep is None else self._sweep.progress
+
     @property
     def held(self) -> frozenset[str]:
         """The units that wait in quarantine."""
@@ -185,7 +202,11 @@ class Watch:
         if full:
             reasons.begin_interval()
         many = len(names | remade) > _MANY
-        if self._slice and (full or many):
+        # Where something is left of what is not wanted any more, nobody knows but a look at everything; what
+        # waits for it to go is known to nobody, so that another look comes after.
+        if astray := any(one.unit not in self._index.known for one in due):
+            full = True
+        elif self._slice and (full or many):
             self._begin_sweep(since, noticed)
             full = False
             if many:
@@ -197,6 +218,7 @@ class Watch:
             if found.only is None and self._sweep is not None:
                 self._sweep.saw(None, 0.0)
             self._act(found, due, since, noticed)
+            self._note(Noticed(everything=astray))
         except DeuteronError as error:
             self._failed(error)
         else:
@@ -216,6 +238,7 @@ class Watch:
         now, self._turn_of_sweep = self._clock(), False
         try:
             whole = not (sweep.outlined or outline(self._kernel, self._index, sweep, self._held(())))
+            self._partings = self._partings if whole else 0
             names = frozenset[str]() if whole else sweep.next()
             if names or whole:
                 self._follow(None if whole else names, names)
@@ -228,11 +251,13 @@ class Watch:
             self._sweep = None
             self._failed(error)
             return
-        self._reasons.rest(now)
+        if self._looked:  # what nobody has looked at yet is somebody's wait
+            self._reasons.rest(now)
 
     def _end_sweep(self) -> None:
         self._sweep = None
         self._follow(frozenset())  # what is wanted since the last slice
+        self._looked = self._looked or not 0 < self._partings <= _PARTINGS
         self._well()
         self._reasons.begin_interval()
 
@@ -287,7 +312,9 @@ class Watch:
 
     def _parting(self, found: Found) -> dict[str, RefusedUnit]:
         """The units to come back to in a moment; not for ever, since somebody may have moved a link away."""
-        units = parting(found) if found.only is None else frozenset()
+        if found.only is not None:  # nor is that the end of a parting: the next look at everything is
+            return {}
+        units = parting(found)
         self._partings = self._partings + 1 if units else 0
         if self._partings > _PARTINGS:
             return {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 #: Where namespaces have their names.
 _NETNS_DIR: Final = Path("/run/netns")
+#: Seconds between two records of how far the look after a start is.
+_PACE: Final = 1.0
 #: Characters of an interface's name, IFNAMSIZ less one.
 _LONGEST_NAME: Final = 15
 _WHO: Final = {
@@ -278,6 +281,7 @@ class _Teller(Teller):
         self._reopen = reopen
         self._interval = interval
         self._again = False
+        self._start = self._said = time.monotonic()
 
     def reread(self) -> None:
         """Read the configuration again, and go on in the file that has the log's name; a signal's handler."""
@@ -287,6 +291,17 @@ class _Teller(Teller):
         """All that the API has was applied for the first time."""
         self._log.write(Event.SERVE_BEGAN, namespaces=namespaces, interval=self._interval)
         self._manager.ready(self._interval)
+
+    def looking(self, done: int, of: int) -> None:
+        """The look at everything after a start is under way; told once a second at most."""
+        now = time.monotonic()
+        if now >= self._said + _PACE:
+            self._said = now
+            self._log.write(Event.SERVE_LOOKING, namespaces=done, of=of)
+
+    def looked_over(self) -> None:
+        """All that this host has was looked at since the start."""
+        self._log.write(Event.SERVE_LOOKED, seconds=time.monotonic() - self._start)
 
     def alive(self) -> None:
         """For a watchdog; and the moment for what a signal has asked for."""
@@ -308,6 +323,7 @@ def _follow(session: Session, around: Around, held: Held, output: LogForm, manag
     Raises:
         HostError: ``api-gone``, the API's process has ended before.
     """
+    from deuteron.agent.resume import here
     from deuteron.agent.serve import Follower
     from deuteron.serve.child import gone
     from deuteron.serve.follow import Following
@@ -324,7 +340,7 @@ def _follow(session: Session, around: Around, held: Held, output: LogForm, manag
     try:
         following = Following(
             around.link,
-            Follower(session.kernels[0], session.state, change, around.bridges),
+            Follower(session.kernels[0], session.state, change, around.bridges, here()),
             session.kernels[0],
             session.state,
             teller,

@@ -47,6 +47,11 @@ class Outcomes:
             self._revisions[host] = max(self._revisions[host], status.revision)
             self._wake(host)
 
+    def forget(self, host: str) -> None:
+        """Its agent begins anew, and does not know what is there: nothing is reached until it tells."""
+        self._revisions.pop(host, None)
+        self._failed.pop(host, None)
+
     def _wake(self, host: str) -> None:
         for waiter in self._waiting.pop(host, ()):
             if not waiter.done():
@@ -92,5 +97,5 @@ def _status(kind: str, one: Item) -> str:
     """
     if one.state == "failed":
         return "DOWN" if one.code in _MISSING else "ERROR"
-    # A router that is administratively down has no unit, and Neutron calls it ACTIVE all the same.
+    # A router that is administratively down, or has nothing here, has no unit: Neutron calls it ACTIVE too.
     return "ACTIVE" if one.state == "done" or kind == "router" else "DOWN"

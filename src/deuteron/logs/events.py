@@ -84,6 +84,7 @@ FIELDS: Final[dict[str, Field]] = {
     "units": Field(Form.COUNT, "how many units"),
     "failed": Field(Form.COUNT, "how many units are not as wanted"),
     "namespaces": Field(Form.COUNT, "how many network namespaces are watched"),
+    "of": Field(Form.COUNT, "how many there are in all"),
     "directories": Field(Form.COUNT, "how many directories of kernel parameters are not watched"),
     "notices": Field(Form.COUNT, "how many remarks on the input; `deuteron plan` prints them"),
     "revision": Field(Form.COUNT, "the change's number, from 1 since the process began"),
@@ -120,6 +121,8 @@ class Event(StrEnum):
     WATCH_ENDED = "watch-ended"
     WATCH_BLIND = "watch-blind"
     SERVE_BEGAN = "serve-began"
+    SERVE_LOOKING = "serve-looking"
+    SERVE_LOOKED = "serve-looked"
     API_BEGAN = "api-began"
     API_ENDED = "api-ended"
     REQUEST_READ = "request-read"
@@ -176,6 +179,14 @@ EVENTS: Final[dict[Event, Described]] = {
     ),
     Event.SERVE_BEGAN: _described(
         "info", "namespaces interval", "all that the API has was applied, requests are followed from now on"
+    ),
+    Event.SERVE_LOOKING: _described(
+        "info",
+        "namespaces of",
+        "after a start all is looked at, while requests are followed; so far, at most once a second",
+    ),
+    Event.SERVE_LOOKED: _described(
+        "info", "seconds", "that is over: `deuteron wait` answers from now on; since the start"
     ),
     Event.API_BEGAN: _described("info", "", "the API's process answers requests"),
     Event.API_ENDED: _described("info", "", "it does not any more; what was under way was answered"),

@@ -221,14 +221,14 @@ class LastingLink:
         """As a link; -1 while there is none."""
         return -1 if self._link is None else self._link.fileno()
 
-    def tell(self, revision: int, items: tuple[Item, ...]) -> None:
+    def tell(self, revision: int, items: tuple[Item, ...], *, whole: bool = True) -> None:
         """As a link.
 
         Raises:
             HostError: as :meth:`want`.
         """
         try:
-            self._linked().tell(revision, items)
+            self._linked().tell(revision, items, whole=whole)
         except FeedError as error:
             raise self._lost(error) from error
 

@@ -2,7 +2,8 @@
 
 ::
 
-    want -> View   -> begin: a look at everything
+    want -> View   -> resume: what differs from what is committed; the watch looks at everything
+                      begin: a look at everything, where nothing is known of this host
             Change -> follow: a look at what it touches     -> tell
             Same   -> rest: the view is committed; entries that were made without a look are looked at
     an event of the kernel, each interval, a unit in quarantine that is due
@@ -12,6 +13,9 @@
 One thread waits for the API's socket and the kernel's at once.  What others change waits for a view
 that is being made, and a view for a look: at most half of the time goes to looks, and a look at
 everything is made in slices, with what has come between two.
+
+After a start the state of each unit is told as it becomes known, and that a revision is reached not
+before all has been looked at: ``deuteron wait`` means what it says.
 """
 
 from __future__ import annotations
@@ -66,6 +70,14 @@ class Listener(listener.Listener, Protocol):
         """All that the API has was applied for the first time."""
         ...
 
+    def looking(self, done: int, of: int) -> None:
+        """The look at everything after a start is under way: so many namespaces, of so many."""
+        ...
+
+    def looked_over(self) -> None:
+        """It is over: all is as the API has it, or was told not to be."""
+        ...
+
     def alive(self) -> None:
         """Something was done, or there is nothing to do."""
         ...
@@ -115,6 +127,7 @@ class Following:
         self._asked = False
         self._resting = False
         self._began = False
+        self._looked = False
         self._retry = 0.0
         self._viewed = self._attended = -_STARVED  # long ago
         self._trouble = ""
@@ -171,15 +184,18 @@ class Following:
         self._listener.alive()
 
     def _begin(self) -> None:
-        """Bring the host to all that the API has, by a look at everything."""
+        """Bring the host to all that the API has; all of it was looked at, or the watch is going to."""
         if self._asked:
             self._asked = False
             self._link.take()  # of before the error
         answer = self._link.want(0, IDLE)
         if not isinstance(answer, View):
             return
-        report = self._follower.begin(answer.revision, answer.view, self._reporter, self._listen)
-        self._whole = False
+        view = (answer.revision, answer.view, self._reporter)
+        report = self._follower.resume(*view, self._look_over)
+        if report is None:
+            report = self._follower.begin(*view, self._listen)
+        self._whole, self._looked = False, self._watching.looked
         self._done(report)
         if not self._began:
             self._began = True
@@ -188,6 +204,13 @@ class Following:
 
     def _listen(self, model: Model) -> None:
         """Hear of what happens to what is going to be wanted."""
+        self._watch_over(model).listen()
+
+    def _look_over(self, model: Model) -> None:
+        """Look at all that is taken for there."""
+        self._watch_over(model).look_over()
+
+    def _watch_over(self, model: Model) -> Watch:
         self._index = LiveIndex(model)
         road = ServedRoad(self._change, self._state, self._follower, self._mended)
         self._watch = Watch(
@@ -199,9 +222,9 @@ class Following:
             interval=self._interval,
             slice_seconds=_SLICE,
         )
-        self._watch.listen()
         if self._stop.is_set():
             self._watch.stop()
+        return self._watch
 
     @property
     def _watching(self) -> Watch:
@@ -213,7 +236,8 @@ class Following:
         """Wait for a view and for a reason to look, whichever comes first."""
         if not self._asked:
             self._tell_untold()
-            self._link.ask(self._follower.revision, _QUESTION if self._resting else IDLE)
+            calm = self._resting and self._looked
+            self._link.ask(self._follower.revision, _QUESTION if calm else IDLE)
             self._asked = True
         mender, now = self._watching, time.monotonic()
         due = max(mender.due(), min(self._viewed + _LULL, self._attended + _STARVED))
@@ -231,6 +255,9 @@ class Following:
         if now >= min(self._viewed + _LULL, self._attended + _STARVED):
             self._attended = now
             self._watching.attend()
+            done, of = self._watching.progress
+            if of and not self._looked:
+                self._listener.looking(done, of)
 
     def _answered(self, answer: View | Change | Same) -> None:
         match answer:
@@ -238,7 +265,7 @@ class Following:
                 self._done(self._follower.take(revision, view, self._reporter, self._watching.held))
             case Change(revision=revision, part=part) if part == Part():
                 # Nothing of this host's; so it need not be written down, though that is the newest revision.
-                self._link.tell(revision, self._follower.follow(revision, part).items)
+                self._tell(revision, self._follower.follow(revision, part).items)
             case Change(revision=revision, part=part):
                 self._done(self._follower.follow(revision, part, self._reporter, self._watching.held))
             case Same():
@@ -252,7 +279,8 @@ class Following:
             self._resting = True
 
     def _done(self, report: Report) -> None:
-        self._resting = False
+        # What makes nothing (a bare network) is written down with the next thing that does, or at the end.
+        self._resting = self._resting and not report.changes
         self._viewed = time.monotonic()
         if self._index is not None:
             self._index.change(report.changes)
@@ -264,7 +292,10 @@ class Following:
         self._failed_units = (self._failed_units - {one.unit for one in report.items}) | failed
         for one in report.items:
             self._untold.pop(one.unit, None)
-        self._link.tell(report.revision, report.items)
+        self._tell(report.revision, report.items)
+
+    def _tell(self, revision: int, items: tuple[Item, ...]) -> None:
+        self._link.tell(revision, items, whole=self._looked)
 
     def _mended(self, units: Sequence[UnitResult]) -> None:
         """Remember to tell of units whose status is another than what was told."""
@@ -275,9 +306,13 @@ class Following:
             self._untold |= {one.unit: one for one in self._follower.became(news)}
 
     def _tell_untold(self) -> None:
-        if self._untold:
-            items = tuple(self._untold.values())
-            self._link.tell(self._follower.revision, items)
+        items = tuple(self._untold.values())
+        if over := self._watching.looked and not self._looked:
+            self._looked = True
+            self._listener.looked_over()
+            items = (*self._follower.everything(self._failed_units), *items)
+        if items or over:
+            self._tell(self._follower.revision, items)
             self._untold = {}
 
     def _reporter(self, prepared: Prepared) -> Reporter:

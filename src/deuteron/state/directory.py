@@ -6,7 +6,8 @@ became of it after the last one (:meth:`State.finish`)::
     committed --begin--> committed + pending + intents --finish--> committed (= what was pending)
                                                        --abandon-> committed (as before)
 
-What is in the kernel is never taken from here: that is looked at.
+What is in the kernel is never taken from here, but for a moment (:mod:`deuteron.agent.resume`): that is
+looked at.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import msgspec
 
@@ -37,6 +38,9 @@ from deuteron.state.journal import Intent, Target
 from deuteron.state.quarantine import Quarantined
 
 __all__ = ["SCHEMA_VERSION", "Clock", "Committed", "State", "default_state_dir", "utc_now"]
+
+#: Under which name it is kept where a change of the whole host was last made.
+_LOOKED: Final = "looked"
 
 #: What time it is, UTC.
 Clock = Callable[[], datetime]
@@ -104,6 +108,24 @@ class State:
                 if key == "id":
                     return str(value)
             raise ValueError("its id is missing")
+
+    def looked_at(self) -> str:
+        """Where a change of the whole host was last made, as :meth:`note_look` was told; "": nowhere.
+
+        Raises:
+            HostError: it cannot be read.
+        """
+        with readable(self._file):
+            return next((str(value) for key, value in self._database.rows("meta") if key == _LOOKED), "")
+
+    def note_look(self, place: str) -> None:
+        """Write down where a change of the whole host was made: the boot, the namespace, the version.
+
+        Raises:
+            HostError: the disk or the database refuses.
+        """
+        with self._database.transaction():
+            self._database.put("meta", [(_LOOKED, place)])
 
     def begin(self, target: Target, units: Iterable[UnitPlan], *, keep: Iterable[Intent] = ()) -> None:
         """Write down what is about to be done; on the disk when it returns.

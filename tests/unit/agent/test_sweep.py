@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from errno import ENOMEM
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -171,6 +172,19 @@ def test_a_namespace_that_has_gone_is_made_again_by_a_look_at_everything(rig: Sl
     assert None in rig.kernel.looks
 
 
+def test_a_pair_of_which_one_end_stays_away_is_not_waited_for_for_ever(
+    rig: Slices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody has moved it: that looks like a namespace that is going, which is waited for, a while."""
+    halved = frozenset({f"router/{ident('r1')}"})
+    monkeypatch.setattr(watch, "parting", lambda found: halved & found.units)
+    rig.kernel.remove_netns(ROUTER)
+    rig.until(rig.begin() + 60.0)
+    assert rig.whole()
+    waited = [only for only in rig.kernel.looks if only is None]
+    assert len(waited) > 6
+
+
 def test_one_of_ours_that_nobody_wants_is_removed(rig: Slices) -> None:
     name = f"qrouter-{ident('nobody')}"
     stray = Netns(name=name, owner=f"router/{ident('nobody')}")
@@ -194,6 +208,23 @@ def test_what_is_heard_does_not_wait_for_the_slices_still_to_come(rig: Slices) -
     assert rig.unseen, "it is under way still"
     rig.until(rig.script.now + 30.0)
     assert not rig.unseen
+
+
+def test_what_is_heard_of_one_place_without_end_starves_no_other(
+    rig: Slices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is reason for a look there whenever the one before is over; slices have every other turn."""
+    end = rig.begin() + 60.0
+    calm, turns = rig.script.wait, count()
+
+    def touched(seconds: float | None) -> Noticed:
+        return calm(seconds) if next(turns) % 2 else Noticed(namespaces=frozenset({ROUTER}))
+
+    monkeypatch.setattr(rig.script, "wait", touched)
+    rig.until(end)
+    assert not rig.unseen
+    near = [only for only in rig.kernel.looks if only is not None and ROUTER in only]
+    assert len(near) > 20, "nor does what is heard wait for the slices"
 
 
 def test_lost_events_again_and_again_starve_nobody(rig: Slices) -> None:

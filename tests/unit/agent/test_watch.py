@@ -10,11 +10,12 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Final, NoReturn
 
 import pytest
 
 from deuteron.agent.change import change
+from deuteron.agent.holds import Holds
 from deuteron.agent.listener import Repair
 from deuteron.agent.mend import Road
 from deuteron.agent.reasons import PATIENCE, QUIET
@@ -22,13 +23,13 @@ from deuteron.agent.watch import Watch
 from deuteron.agent.window import Found
 from deuteron.apply.engine import verify
 from deuteron.compile import compile_host
-from deuteron.errors import DeuteronError, InputError
+from deuteron.errors import DeuteronError, HostError, InputError
 from deuteron.kernel.fake import FakeKernel
 from deuteron.kernel.linux.events import Interest, Noticed
 from deuteron.objects import Address, Delete, Netns, NftElement, Route, Step, Wanted
 from deuteron.state.directory import State
 from deuteron.state.journal import Target
-from deuteron.state.quarantine import JITTER
+from deuteron.state.quarantine import JITTER, Quarantined
 from tests.unit.apply.hosts import add_floating_ip, fake_host
 from tests.unit.compile.world import World, distributed, ident
 
@@ -324,6 +325,54 @@ def test_a_quarantined_unit_is_never_tried_before_its_time(rig: Rig) -> None:
     waits = [later - earlier for earlier, later in pairwise(times)]
     for attempt, wait in enumerate(waits):
         assert 2.0**attempt * (1 - JITTER) - 0.01 <= wait <= 2.0**attempt * (1 + JITTER) + 1.0, waits
+
+
+def test_who_waits_in_quarantine_waits_on_where_the_state_cannot_be_read(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = rig.script.now
+    rig.lose(rig.ours(Address, ROUTER)[0])
+    rig.kernel.fail("create address", EPERM, times=1)
+    rig.script.at(begun + 0.1, Noticed(namespaces=frozenset({ROUTER})))
+    rig.until(begun + 0.5)
+    held = rig.watch.held
+    assert held == {f"router/{ident('r1')}"}
+
+    def refuse(_state: State) -> NoReturn:
+        raise HostError("state-unusable", "the disk does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(State, "quarantine", refuse)
+        with pytest.raises(HostError):
+            rig.watch.judge()
+    assert rig.watch.held == held
+    rig.until(begun + 4.0)
+    assert rig.whole()
+    assert rig.watch.held == frozenset()
+
+
+def test_a_quarantine_that_breaks_off_while_it_is_read_lets_nobody_go() -> None:
+    last = _START
+    first = Quarantined(
+        unit="router/a",
+        title="router a",
+        code="kernel-refused",
+        error="refused",
+        left=(),
+        since=last,
+        attempts=1,
+        last=last,
+        next=last + timedelta(seconds=9),
+    )
+
+    def broken(number: int) -> Quarantined:
+        raise HostError("state-corrupt", f"row {number} is not as it was written")
+
+    holds = Holds(lambda: 0.0)
+    holds.judge((first,), ())
+    with pytest.raises(HostError):
+        holds.judge((broken(number) for number in range(2)), ())
+    assert holds.units == {"router/a"}
 
 
 def test_what_comes_right_by_itself_leaves_the_quarantine(rig: Rig) -> None:

@@ -52,6 +52,17 @@ def boot_id() -> str:
         return ""
 
 
+def here() -> str:
+    """Which boot this is and which network namespace the calling thread is in, "" where that is not told.
+
+    Raises:
+        OSError: no socket is to be had.
+    """
+    with NetlinkSocket() as rt:
+        cookie = cookie_of(rt)
+    return f"{boot_id()}/{cookie}" if boot_id() and cookie else ""
+
+
 def cookie_of(rt: NetlinkSocket) -> int:
     """The number of the namespace that the socket is in; 0 where the kernel gives none."""
     try:
