@@ -103,6 +103,7 @@ def _pages(one: ours.Ours) -> Iterator[tuple[str, Figures]]:
         "one project's by project_id": (admin, "&project_id=p1"),
         "one project's by tenant_id": (admin, "&tenant_id=p1"),
         "a project's own": (tenant, ""),
+        "a project's own by project_id": (tenant, "&project_id=p1"),
     }
     for name, (base, more) in asked.items():
         yield name, _timed(base, Request("GET", f"/ports?limit={_PAGE}{more}"), one.api)

@@ -9,7 +9,7 @@ import pytest
 
 from deuteron.resources import RESOURCES
 from deuteron.resources.rbac_policy import RbacPolicy
-from deuteron.store import select
+from deuteron.store import select, whose
 from deuteron.store.query import Query
 from deuteron.store.store import Store, Unit
 from tests.store.world import (
@@ -227,11 +227,60 @@ def test_who_sees_many_ports_gets_the_pages_of_who_sees_few(
 @pytest.mark.parametrize("sort", [(), (("name", True),)])
 def test_a_page_of_many_visible_ports_is_not_sorted(store: Store, sort: Any) -> None:
     plan, values = select.planned(Query(resource=PORTS, visible_to=Viewer(), sort=sort, limit=9))
-    assert select.may_walk(plan)
+    assert whose.may_walk(plan)
     statement = select.list_statement(plan._replace(walks=True))
     text = "EXPLAIN QUERY PLAN " + statement.text
     steps = [str(row[3]) for row in store._db._raw.execute(text, statement.arguments(values))]
     assert not any("TEMP B-TREE" in one or "MULTI-INDEX" in one for one in steps), steps
+
+
+@pytest.mark.parametrize("limit", [0, 7])
+@pytest.mark.parametrize("more", [(), (("name", ("a",)),), (("project_id", ("mine", "p")),)], ids=str)
+def test_of_one_network_everybody_gets_what_of_all_ports_would_be_left(
+    store: Store, limit: int, more: Any
+) -> None:
+    """Of their own networks all that is there, of another's their own ports, by whichever way."""
+    _on_two_networks(store)
+    for who in ("mine", "theirs", "p", "nobody"):
+        for where in (1, 2, 3):
+            one = (("network_id", (uid(1, where),)),)
+            everything = listed(store, filters=more, visible_to=Viewer(who))
+            left = [found.id for found in everything if found.network_id == uid(1, where)]
+            for filters in (one + more, more + one):
+                asked = {"filters": filters, "visible_to": Viewer(who), "limit": limit}
+                assert _ids(listed(store, **asked)) == left[: limit or None], (who, where)
+                page = store.look(lambda unit, asked=asked: unit.page(Query(resource=PORTS, **asked)))  # type: ignore[misc]  # bound
+                assert [found.id for found in page] == left[: limit or None], (who, where)
+
+
+def test_of_a_crowded_network_of_others_a_project_is_read_its_own_ports_alone(store: Store) -> None:
+    """A hundred thousand ports of others are no reason to wait, nor a way to keep the API at work."""
+
+    def work(unit: Unit, first: int, count: int, owner: str) -> None:
+        for number in range(first, first + count):
+            unit.insert(PORTS, port(number, project_id=owner))
+
+    base(store)
+    wrote(store, lambda unit: work(unit, 1, 10, "p"))
+    asked = Query(resource=PORTS, filters=(("network_id", (uid(1),)),), visible_to=Viewer("p"), limit=1000)
+    steps: list[int] = []
+    made: list[int] = []
+    for more in (10, 1000):
+        wrote(store, lambda unit, more=more: work(unit, 1000 * more, more, "others"))  # type: ignore[misc]  # bound
+        assert (
+            len(store.look(lambda unit: unit.page(asked))) == 10
+        )  # the reader is there, and has its statements
+
+        def counted(unit: Unit) -> int:
+            made.clear()
+            unit._db._raw.set_progress_handler(lambda: made.append(1), 1)
+            found = len(unit.page(asked))
+            unit._db._raw.set_progress_handler(None, 1)
+            return found
+
+        assert store.look(counted) == 10
+        steps.append(len(made))
+    assert steps[1] < 1.5 * steps[0], steps
 
 
 def test_what_asks_in_many_ways_fills_no_memory() -> None:

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import msgspec
 
@@ -35,6 +34,7 @@ from deuteron.resources.refusal import (
 )
 from deuteron.resources.resource import Resource
 from deuteron.service.call import Answer, Call
+from deuteron.service.ids import new_id
 from deuteron.store.store import StoreError
 
 _BODIED: Final = frozenset({"POST", "PUT"})
@@ -137,7 +137,7 @@ class Api:
         """Serve one request; nothing else is spoken here, neither a websocket nor ASGI's lifespan."""
         if scope["type"] != "http":
             return
-        begun, note = perf_counter(), Note(f"req-{uuid4()}")
+        begun, note = perf_counter(), Note(f"req-{new_id()}")
         try:
             reply = await self._answered(scope, receive, note)
         except Gone:

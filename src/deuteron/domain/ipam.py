@@ -7,7 +7,8 @@ ranges, so a /8 is no dearer than a /28.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, NamedTuple
 
 #: Bytes of a number in the store: one width for both families, so that keys sort as addresses do.
@@ -15,6 +16,22 @@ KEY_BYTES: Final = 16
 _IPV4: Final = 4
 #: Addresses of a link of two ends, which has none to spare.
 _LINK: Final = 2
+
+
+#: Texts that are remembered: one request asks about its prefix from seven places, and about its gateway.
+_REMEMBERED: Final = 1024
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def network_of(cidr: str) -> IPv4Network | IPv6Network:
+    """``ip_network`` of a text; it raises what that raises."""
+    return ip_network(cidr)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def address_of(written: str) -> IPv4Address | IPv6Address:
+    """``ip_address`` of a text; it raises what that raises."""
+    return ip_address(written)
 
 
 class Range(NamedTuple):
@@ -51,7 +68,7 @@ def hosts(cidr: str) -> Range:
     3021); of IPv6 all but the first, which is the routers' anycast address (RFC 4291, 2.6.1), and all
     of a /127 and of a /128 (RFC 6164).
     """
-    network = ip_network(cidr)
+    network = network_of(cidr)
     first, last = int(network.network_address), int(network.broadcast_address)
     if network.num_addresses <= _LINK:
         return Range(first, last)

@@ -11,15 +11,16 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Final
-
-from structlog.typing import EventDict, WrappedLogger
+from typing import TYPE_CHECKING, Final
 
 from deuteron.codes import codes
 from deuteron.logs.events import ALWAYS, EVENTS, FIELDS, Event, Field, Form
 from deuteron.logs.pseudonym import Pseudonyms
 from deuteron.logs.redact import REDACTED
 from deuteron.logs.reference import KINDS, Ref
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, WrappedLogger
 
 #: What may be given for a field.
 Value = Ref | str | int | float | Iterable[str] | type[BaseException] | TracebackType | None
@@ -59,21 +60,21 @@ class Scrubber:
             UnknownToLog: the event or a field is not in the catalogue.
         """
         event = _event(said.pop("event", ""))
-        unknown = [name for name in said if name not in EVENTS[event].fields | ALWAYS]
-        if unknown:
+        if not said.keys() <= _ALLOWED[event]:
+            unknown = said.keys() - _ALLOWED[event]
             raise UnknownToLog(f"the event {event} has no such field ({len(unknown)} of them)")
-        given = {name: value for name, value in said.items() if value is not None}
-        written = {name: self._written(FIELDS[name], value) for name, value in given.items()}
+        written = {name: self._written(name, value) for name, value in said.items() if value is not None}
         taken = sum(map(_taken_out, written.values()))
         self.redacted += taken
         return {"event": event.value} | written | ({"redacted": taken} if taken else {})
 
-    def _written(self, field: Field, value: object) -> Written:
-        if field.form is Form.REF:
+    def _written(self, name: str, value: object) -> Written:
+        write = _WRITERS[name]
+        if write is None:
             # Of the kind nothing is known but what the caller's types promise.
             good = type(value) is Ref and value.kind in KINDS and isinstance(value.value, str)
             return self.pseudonyms.ref(value) if good and isinstance(value, Ref) else REDACTED
-        return _FORMS[field.form](field, value)
+        return write(FIELDS[name], value)
 
 
 def _taken_out(one: Written) -> bool:
@@ -149,3 +150,7 @@ _FORMS: Final[dict[Form, Callable[[Field, object], Written]]] = {
     Form.TRACE: _trace,
     Form.REQUEST: _request,
 }
+
+#: Looked up once for all: a request of the API is a record.  References are the scrubber's own.
+_WRITERS: Final = {name: _FORMS.get(field.form) for name, field in FIELDS.items()}
+_ALLOWED: Final = {event: described.fields | ALWAYS for event, described in EVENTS.items()}

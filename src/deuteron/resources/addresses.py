@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_address, ip_interface
+from contextlib import suppress
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv6Address,
+    IPv6Interface,
+    ip_address,
+    ip_interface,
+    ip_network,
+)
 from typing import Any, Final
 
 from msgspec import UNSET
@@ -80,10 +89,10 @@ def _interface(value: object) -> IPv4Interface | IPv6Interface | None:
 
 def cidr(value: object) -> str:
     """A network, with the bits of a host taken off as Neutron does."""
-    found = _interface(value)
-    if found is None:
-        raise InvalidInput(error_message=f"{quoted(value)} is not in a CIDR format")
-    return str(found.network)
+    if isinstance(value, str) and "%" not in value:
+        with suppress(ValueError):
+            return str(ip_network(value, strict=False))
+    raise InvalidInput(error_message=f"{quoted(value)} is not in a CIDR format")
 
 
 def subnet(value: object) -> str:

@@ -9,11 +9,12 @@ automatic ones.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address
 from typing import Any, Final
 
 import msgspec
 
+from deuteron.domain.ipam import address_of, network_of
 from deuteron.domain.port import ROUTER_GATEWAY, ROUTER_INTERFACE, ROUTER_INTERFACE_DISTRIBUTED, ROUTER_SNAT
 from deuteron.resources import RESOURCES, refusal
 from deuteron.resources.subnet import Subnet
@@ -63,12 +64,12 @@ def eui64(cidr: str, mac: str) -> str:
     octets = bytearray(bytes.fromhex(mac.replace(":", "")))
     octets[0] ^= 0x02
     interface = int.from_bytes(octets[:3] + b"\xff\xfe" + octets[3:], "big")
-    return str(IPv6Address(int(ip_network(cidr).network_address) | interface))
+    return str(IPv6Address(int(network_of(cidr).network_address) | interface))
 
 
 def made_of_mac(address: str) -> bool:
     """Whether an IPv6 address has the form of EUI-64."""
-    value = ip_address(address)
+    value = address_of(address)
     return value.version == 6 and (int(value) >> 24) & 0xFFFF == 0xFFFE
 
 
@@ -77,7 +78,7 @@ def on_subnet(subnet: Subnet, address: str, owner: str) -> bool:
 
     Not the network's nor the broadcast address of IPv4; the first address of an IPv6 subnet is for routers.
     """
-    network, value = ip_network(subnet.cidr), ip_address(address)
+    network, value = network_of(subnet.cidr), address_of(address)
     if value not in network:
         return False
     if network.version == 4:
@@ -102,7 +103,7 @@ def candidates(unit: Unit, home: Home) -> list[Subnet]:
 
 def _order(subnet: Subnet) -> tuple[bool, str, int]:
     """Those for this kind of port alone come first; then the older, then the lower."""
-    return not subnet.service_types, subnet.created_at, int(ip_network(subnet.cidr).network_address)
+    return not subnet.service_types, subnet.created_at, int(network_of(subnet.cidr).network_address)
 
 
 def first_choice(subnets: Sequence[Subnet]) -> list[Want]:

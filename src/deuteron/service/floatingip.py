@@ -18,10 +18,11 @@ from deuteron.resources.refusal import ExternalIpAddressExhausted, FipInUseByPor
 from deuteron.service import floatingip_association as association
 from deuteron.service import router_ports as ports_of
 from deuteron.service.call import Operations
+from deuteron.service.ids import new_id
 from deuteron.service.router_hooks import port_bound, port_deleted, port_readdressed
 from deuteron.service.router_rules import is_ipv4
 from deuteron.service.sharing import visible
-from deuteron.service.values import build, new_id
+from deuteron.service.values import build
 from deuteron.store.store import Unit
 
 _ASSOCIATION = frozenset({"port_id", "fixed_ip_address", "router_id"})

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
-from deuteron.domain.ipam import default_pools, hosts, text
+from deuteron.domain.ipam import address_of, default_pools, hosts, network_of, text
 from deuteron.identity.caller import Caller
 from deuteron.resources import RESOURCES, refusal
 from deuteron.resources.network import Network
@@ -42,7 +41,7 @@ def create(unit: Unit, caller: Caller, given: dict[str, Any]) -> Subnet:
     subnet_rules.check_given(given, None)
     check_mtu(network, given["ip_version"])
     cidr = given.get("cidr") or ""
-    prefix = ip_network(cidr) if pool is None else pool_prefixes.take(unit, pool, given)
+    prefix = network_of(cidr) if pool is None else pool_prefixes.take(unit, pool, given)
     gateway = _gateway(prefix, given)
     pools = _pools(prefix, gateway, given.get("allocation_pools"))
     others = unit.peek_all(RESOURCES["subnets"], network_id=network.id, ip_version=prefix.version)
@@ -79,7 +78,7 @@ def update(unit: Unit, caller: Caller, value: Subnet, given: dict[str, Any]) -> 
         _refuse_moved_gateway(unit, value)
     given = dict(given)
     if given.get("allocation_pools") is not None and "allocation_pools" in given:
-        given["allocation_pools"] = _checked(ip_network(value.cidr), given["allocation_pools"])
+        given["allocation_pools"] = _checked(network_of(value.cidr), given["allocation_pools"])
     pools = given.get("allocation_pools", value.allocation_pools)
     if gateway is not None and (gateway != value.gateway_ip or "allocation_pools" in given):
         _check_gateway_outside(gateway, pools)
@@ -126,7 +125,7 @@ def _check_prefix(network: Network, prefix: Prefix, others: Iterable[Subnet]) ->
     if prefix.prefixlen == 0:
         raise refusal.InvalidInput(error_message="0 is not allowed as CIDR prefix length")
     for one in others:
-        if pool_prefixes.overlap(prefix, ip_network(one.cidr)):
+        if pool_prefixes.overlap(prefix, network_of(one.cidr)):
             raise refusal.InvalidInput(
                 error_message=f"Requested subnet with cidr: {prefix} for network: {network.id} overlaps with "
                 "another subnet"
@@ -145,8 +144,8 @@ def _pools(
     prefix: Prefix, gateway: str | None, said: tuple[AllocationPool, ...] | None
 ) -> tuple[AllocationPool, ...]:
     if not said:
-        inside = gateway is not None and ip_address(gateway) in prefix
-        ranges = default_pools(str(prefix), int(ip_address(gateway)) if inside and gateway else None)
+        inside = gateway is not None and address_of(gateway) in prefix
+        ranges = default_pools(str(prefix), int(address_of(gateway)) if inside and gateway else None)
         return tuple(
             AllocationPool(text(one.first, prefix.version), text(one.last, prefix.version)) for one in ranges
         )
@@ -160,7 +159,7 @@ def _checked(prefix: Prefix, pools: Iterable[AllocationPool]) -> tuple[Allocatio
     """Pools within the prefix, in the right order, that do not overlap."""
     allowed, seen = hosts(str(prefix)), list[tuple[int, int, str]]()
     for pool in pools:
-        start, end = ip_address(pool.start), ip_address(pool.end)
+        start, end = address_of(pool.start), address_of(pool.end)
         if start.version != prefix.version or end.version != prefix.version or int(start) > int(end):
             as_given = f"{{'start': '{pool.start}', 'end': '{pool.end}'}}"
             raise refusal.InvalidAllocationPool(pool=as_given)
@@ -176,10 +175,10 @@ def _checked(prefix: Prefix, pools: Iterable[AllocationPool]) -> tuple[Allocatio
 
 
 def _check_gateway_outside(gateway: str, pools: Iterable[AllocationPool]) -> None:
-    at = ip_address(gateway)
+    at = address_of(gateway)
     for pool in pools:
-        if ip_address(pool.start).version == at.version and int(ip_address(pool.start)) <= int(at) <= int(
-            ip_address(pool.end)
+        if address_of(pool.start).version == at.version and int(address_of(pool.start)) <= int(at) <= int(
+            address_of(pool.end)
         ):
             raise refusal.GatewayConflictWithAllocationPools(ip_address=gateway, pool=_shown(pool))
 

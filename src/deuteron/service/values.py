@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import uuid4
 
 import msgspec
 
 from deuteron.resources.refusal import not_found
 from deuteron.resources.resource import Resource
+from deuteron.service.ids import new_id
 from deuteron.store.store import Unit
-
-
-def new_id() -> str:
-    """A random UUID (version 4, RFC 9562), as every id of the API."""
-    return str(uuid4())
 
 
 def build(resource: Resource, given: Mapping[str, Any], **more: Any) -> Any:

@@ -24,6 +24,7 @@ from deuteron.service.values import to_dict
 from deuteron.service.view import View
 from deuteron.store.driver import ConstraintError
 from deuteron.store.query import Query
+from deuteron.store.reading import Written
 from deuteron.store.store import Store, Unit
 
 Run = Callable[[Unit, Policy, Call], Answer]
@@ -94,14 +95,21 @@ def index(unit: Unit, policy: Policy, call: Call) -> Answer:
         within = (f"{resource.parent}_id", (parent.id,))
         query = msgspec.structs.replace(query, filters=(*query.filters, within))
     view = View(authority, resource)
-    alike = view.alike(call.fields)
-    if alike is not None and (page := unit.written(query, alike.wanted)) is not None:
+    if (page := _written(unit, view, query, call.fields)) is not None:
         body = {resource.collection: msgspec.Raw(page.text)}
         return Answer(200, body, count=page.rows, first=page.first, last=page.last)
     values = unit.page(query)
     shown = view.many(values, call.fields)
     ends = (values[0].id, values[-1].id) if values and hasattr(values[0], "id") else ("", "")
     return Answer(200, {resource.collection: shown}, count=len(values), first=ends[0], last=ends[1])
+
+
+def _written(unit: Unit, view: View, query: Query, fields: frozenset[str] | None) -> Written | None:
+    """The list as texts that are kept; ``None`` where only its structs know what is shown."""
+    alike = view.alike(fields)
+    if alike is not None:
+        return unit.written(query, alike.attributes)
+    return unit.written_each(query, partial(view.by_grounds, fields=fields))
 
 
 def show(unit: Unit, policy: Policy, call: Call) -> Answer:

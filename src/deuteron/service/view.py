@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from functools import cache
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from deuteron.resources.resource import Resource, render
 from deuteron.resources.shown import shower, shown
 from deuteron.service.around import BASES
 from deuteron.service.authority import Authority, rule
 from deuteron.service.decisions import Attributes, Decisions, Noted, fields_of
+from deuteron.store.reading import GROUNDS, Ground, Wanted
 
 _ON_NETWORKS = frozenset({"port", "subnet"})
 Render = Callable[[Any], Any]
-
-
-class Everywhere(NamedTuple):
-    """What is shown of any resource of a type: these attributes, ``None`` for all."""
-
-    wanted: frozenset[str] | None
 
 
 def _itself(value: Any) -> Any:
@@ -46,13 +41,29 @@ class View:
         """One resource, with the wanted fields alone."""
         return render(self._resource, value, self._wanted(self._target(value), fields))
 
-    def alike(self, fields: frozenset[str] | None = None) -> Everywhere | None:
+    def alike(self, fields: frozenset[str] | None = None) -> Wanted | None:
         """What this caller sees of every resource of the type; ``None``: that depends on which one it is."""
         authority, read = self._authority, set[str]()
         target = Noted({}, read)
         seen = authority.policy.may(authority.caller, self._action, target)
-        found = Everywhere(self._wanted(target, fields))
+        found = Wanted(self._wanted(target, fields))
         return found if seen and not read else None
+
+    def by_grounds(
+        self, grounds: Collection[Ground], fields: frozenset[str] | None = None
+    ) -> Mapping[Ground, Wanted | None] | None:
+        """What this caller sees of resources by their grounds; ``None``: it depends on more than those."""
+        if not self._authority.caller.is_admin:
+            self._authority.around.know("networks", (network for _, network in grounds))
+        found: dict[Ground, Wanted | None] = {}
+        for ground in grounds:
+            read = set[str]()
+            target = Noted(self._authority.around.target(dict(zip(GROUNDS, ground, strict=True))), read)
+            seen = self._authority.policy.may(self._authority.caller, self._action, target)
+            found[ground] = Wanted(self._wanted(target, fields)) if seen else None
+            if self._bases(read) - set(GROUNDS):
+                return None
+        return found
 
     def many(self, values: Sequence[Any], fields: frozenset[str] | None = None) -> list[Any]:
         """What of the resources this caller sees, in their order; those that policy hides are left out."""
@@ -80,9 +91,12 @@ class View:
 
     def _reader(self, keys: Sequence[str]) -> Callable[[Any], Hashable]:
         """What reads from a struct all that the keys of its target depend on."""
-        names = {name for key in keys for name in BASES.get(key, (key,)) if name in self._fields}
-        fields = sorted(self._fields[name] for name in names)
+        fields = sorted(self._fields[name] for name in self._bases(keys))
         return attrgetter(*fields) if fields else lambda _: ()
+
+    def _bases(self, keys: Iterable[str]) -> set[str]:
+        """The attributes that the keys of a target depend on."""
+        return {name for key in keys for name in BASES.get(key, (key,)) if name in self._fields}
 
     def _wanted(self, target: Mapping[str, Any], fields: frozenset[str] | None) -> frozenset[str] | None:
         authority = self._authority

@@ -6,12 +6,11 @@ Each child is read with one statement for a whole page, whatever its length: the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, Table, bindparam, func, select
 
-from deuteron.domain.ipam import key, number, text
+from deuteron.domain.ipam import address_of, key, number, text
 from deuteron.store import tables as t
 from deuteron.store.driver import Row, Statement
 
@@ -78,8 +77,8 @@ def _pool(row: Row) -> Element:
 def _pool_row(element: Any, owner: str, _: int) -> dict[str, Any]:
     return {
         "subnet_id": owner,
-        "first": key(int(ip_address(element["start"]))),
-        "last": key(int(ip_address(element["end"]))),
+        "first": key(int(address_of(element["start"]))),
+        "last": key(int(address_of(element["end"]))),
     }
 
 
@@ -90,7 +89,7 @@ def _fixed_ip_row(element: Any, owner: str, position: int) -> dict[str, Any]:
         "position": position,
         "subnet_id": element["subnet_id"],
         "ip_address": address,
-        "address": key(int(ip_address(address))),
+        "address": key(int(address_of(address))),
     }
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -11,27 +11,40 @@ from deuteron.resources.refusal import not_found
 from deuteron.resources.resource import Resource
 from deuteron.store import derived
 from deuteron.store.driver import Connection, Row, Statement
-from deuteron.store.listing import listing_of
+from deuteron.store.listing import Listing, listing_of
 from deuteron.store.query import Query, Viewer, project_of
-from deuteron.store.rendered import Rendered, Stamp, Text
+from deuteron.store.rendered import Rendered, Stamp, Text, array_of
 from deuteron.store.select import (
-    MANY,
     Plan,
     array,
     count_statement,
     list_statement,
-    many_statements,
     marker_statement,
     marker_values,
-    may_walk,
     planned,
     shown_statement,
     stamps_statement,
     written_statement,
 )
 from deuteron.store.shape import Shape, shape_of
+from deuteron.store.whose import MANY, many_statements, may_walk, on_network, own_network_statement
 
 Values = list[Any]
+
+#: What of a row may decide what of it is shown: whose it is and whose network it is on.
+GROUNDS: Final = ("project_id", "network_id")
+#: The values of those.
+Ground = tuple[str, ...]
+
+
+class Wanted(NamedTuple):
+    """What is shown of a row: these attributes, ``None`` for all."""
+
+    attributes: frozenset[str] | None
+
+
+#: What is shown of rows with these grounds, ``None`` for a row that is not; ``None``: grounds do not tell.
+Decide = Callable[[Collection[Ground]], Mapping[Ground, Wanted | None] | None]
 
 
 class Written(NamedTuple):
@@ -149,23 +162,49 @@ class Reading:
         listing = listing_of(query.resource)
         if listing is None:
             return None
-        plan, values = self._planned(query)
-        stamps = self._stamps(plan, values)
-        if not stamps:
-            return Written(0, "", "", b"[]")
+        stamps: Sequence[Stamp] = [*zip(*self._stamps(query), strict=True)]
+        return _written(stamps, self._texts(query.resource, listing, wanted, stamps))
 
+    def written_each(self, query: Query, decide: Decide) -> Written | None:
+        """:meth:`written` where each row's grounds decide what of it is shown.
+
+        Its number of rows and its ends are those of the page, with the rows that are not shown.
+
+        Raises:
+            NotFound: there is no such marker.
+        """
+        listing = listing_of(query.resource)
+        if listing is None or not all(name in listing.table.c for name in GROUNDS):
+            return None
+        ids, numbers, *rest = self._stamps(query, GROUNDS)
+        stamps: Sequence[Stamp] = [*zip(ids, numbers, strict=True)]
+        grounds: Sequence[Ground] = [*zip(*rest, strict=True)]
+        shown = decide(set(grounds))
+        if shown is None:
+            return None
+        texts: dict[str, bytes] = {}
+        for wanted in {one for one in shown.values() if one is not None}:
+            of = {ground for ground, one in shown.items() if one == wanted}
+            mine = [stamp for stamp, ground in zip(stamps, grounds, strict=True) if ground in of]
+            made = self._texts(query.resource, listing, wanted.attributes, mine)
+            texts.update(zip((ident for ident, _ in mine), made, strict=True))
+        return _written(stamps, [texts[ident] for ident in ids if ident in texts])
+
+    def _texts(
+        self, resource: Resource, listing: Listing, wanted: frozenset[str] | None, stamps: Sequence[Stamp]
+    ) -> Sequence[bytes]:
         def render(ids: Values) -> Iterable[Text]:
             rows: Values = self._db.rows(written_statement(listing, wanted), {"ids": array(ids)})
             return rows
 
-        text = self._rendered.page((query.resource.collection, wanted), stamps, render)
-        return Written(len(stamps), stamps[0][0], stamps[-1][0], text)
+        return self._rendered.texts((resource.collection, wanted), stamps, render)
 
-    def _stamps(self, plan: Plan, values: dict[str, Any]) -> Sequence[Stamp]:
-        row = self._db.first(stamps_statement(plan), values)
-        ids, numbers = (msgspec.json.decode(one) for one in row or ("[]", "[]"))
-        stamps = [*zip(ids, numbers, strict=True)]
-        return stamps[::-1] if plan.reverse else stamps
+    def _stamps(self, query: Query, more: tuple[str, ...] = ()) -> Sequence[Values]:
+        """Of a page's rows the ids, the revision numbers and each of ``more``, in its order."""
+        plan, values = self._planned(query)
+        row = self._db.first(stamps_statement(plan, more), values)
+        columns: Sequence[Values] = [msgspec.json.decode(one) for one in row or ()]
+        return [one[::-1] for one in columns] if plan.reverse else columns
 
     def _planned(self, query: Query) -> tuple[Plan, dict[str, Any]]:
         plan, values = planned(query)
@@ -174,6 +213,10 @@ class Reading:
             if row is None:
                 raise not_found(query.resource.name, query.marker)
             values |= marker_values(row)
+        if (on := on_network(plan)) is not None:
+            asked = {"id": values[on], "project": values["project"]}
+            own = self._db.first(own_network_statement(), asked) is not None
+            return plan._replace(on="own" if own else "foreign"), values
         return plan._replace(walks=may_walk(plan) and self._sees_many(values)), values
 
     def _sees_many(self, values: dict[str, Any]) -> bool:
@@ -211,6 +254,11 @@ class Reading:
             for value in values:
                 self._read[shape.table.name, value.id] = value
         return values
+
+
+def _written(stamps: Sequence[Stamp], texts: Iterable[bytes]) -> Written:
+    ends = (stamps[0][0], stamps[-1][0]) if stamps else ("", "")
+    return Written(len(stamps), *ends, array_of(texts))
 
 
 def _filters(equal: dict[str, Any]) -> tuple[tuple[str, tuple[Any, ...]], ...]:

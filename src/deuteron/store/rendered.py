@@ -41,7 +41,13 @@ class Rendered:
     def page(
         self, shown: object, stamps: Sequence[Stamp], render: Callable[[list[str]], Iterable[Text]]
     ) -> bytes:
-        """The JSON array of rows, in their order.
+        """The JSON array of rows, in their order; for the arguments see :meth:`texts`."""
+        return array_of(self.texts(shown, stamps, render))
+
+    def texts(
+        self, shown: object, stamps: Sequence[Stamp], render: Callable[[list[str]], Iterable[Text]]
+    ) -> list[bytes]:
+        """The JSON of each row, in their order.
 
         Args:
             shown: what is shown of each; anything that can be hashed.
@@ -56,7 +62,7 @@ class Rendered:
             texts = [text or made[ident][1] for (ident, _), text in zip(stamps, texts, strict=True)]
             if len(stamps) <= LONGEST:
                 self._keep(shown, made)
-        return b"[" + b",".join(texts) + b"]"  # type: ignore[arg-type]  # each is there now
+        return texts  # type: ignore[return-value]  # each is there now
 
     def _keep(self, shown: object, made: dict[str, tuple[int, bytes]]) -> None:
         with self._lock:
@@ -64,6 +70,11 @@ class Rendered:
             if self._size > self._most:
                 self._texts, self._size = {}, sum(len(text) for _, text in made.values())
             self._texts.setdefault(shown, {}).update(made)
+
+
+def array_of(texts: Iterable[bytes]) -> bytes:
+    """The JSON array of values in JSON."""
+    return b"[" + b",".join(texts) + b"]"
 
 
 def _text(kept: tuple[int, bytes] | None, number: int) -> bytes | None:

@@ -41,9 +41,6 @@ from deuteron.store.shape import Shape, shape_of
 #: Compiled statements that are kept.
 _KEPT: Final = 1024
 _TAG_FILTERS: Final = ("tags", "tags-any", "not-tags", "not-tags-any")
-#: Visible ports above which a page is found by walking along its order: of 100,000 ports it then passes
-#: ten to find one; below, these are sorted.
-MANY: Final = 10_000
 #: Columns whose index has the id behind it.
 _PARENTS: Final = frozenset({"network_id", "project_id"})
 _SHARED: Final = ("access_as_shared",)
@@ -69,6 +66,8 @@ class Plan(NamedTuple):
 
     Attributes:
         walks: whether it goes along the index that has the order, and not by what is visible.
+        on: of ports on one network, whose that is: the viewer's (``"own"``), who sees all that is on it, or
+            another's (``"foreign"``), where a project sees its own ports alone; empty where nobody looked.
     """
 
     resource: Resource
@@ -79,6 +78,7 @@ class Plan(NamedTuple):
     marker: bool
     reverse: bool
     walks: bool = False
+    on: str = ""
 
 
 def planned(query: Query) -> tuple[Plan, dict[str, Any]]:
@@ -190,14 +190,14 @@ def shown_statement(plan: Plan, listing: Listing) -> Statement:
 
 
 @lru_cache(maxsize=_KEPT)
-def stamps_statement(plan: Plan) -> Statement:
-    """The ids of a page and the revision numbers, an array each.
+def stamps_statement(plan: Plan, more: tuple[str, ...] = ()) -> Statement:
+    """The ids of a page and the revision numbers, and of the columns in ``more`` the values: an array each.
 
     One row, since the driver lets other threads run with each: a thousand times, at a thousand rows.
     """
     table = shape_of(plan.resource).table
-    page = _shown(plan, [table.c.id, table.c.revision_number]).subquery().c
-    return Statement(select(func.json_group_array(page.id), func.json_group_array(page.revision_number)))
+    page = _shown(plan, [table.c[name] for name in ("id", "revision_number", *more)]).subquery().c
+    return Statement(select(*[func.json_group_array(one) for one in page]))
 
 
 @lru_cache(maxsize=_KEPT)
@@ -225,34 +225,13 @@ def _page(plan: Plan, selected: Sequence[ColumnElement[Any]]) -> Select[Any]:
     return found.limit(bindparam("limit")) if plan.limit else found
 
 
-def may_walk(plan: Plan) -> bool:
-    """Whether an index has all ports in the order that is wanted, of which a project is to see a page."""
-    return (
-        plan.resource.collection == "ports"
-        and plan.narrowed
-        and plan.limit
-        and not plan.filters
-        and (len(plan.sort) == 1 or (plan.sort[0][0] == "name" and plan.sort[0][1] == plan.sort[1][1]))
-    )
-
-
-@lru_cache(maxsize=2)
-def many_statements() -> tuple[Statement, Statement]:
-    """A row each where a project has many ports, or many are on its networks: both count along an index."""
-    ports = t.PORTS.c
-    begin = select(ports.id).offset(bindparam("many")).limit(1)
-    return (
-        Statement(begin.where(ports.project_id == bindparam("project"))),
-        Statement(begin.where(ports.network_id.in_(_own_networks()))),
-    )
-
-
 def _in_order(plan: Plan) -> bool:
     """Whether an index has the rows in the order that is wanted."""
     if plan.walks:
         return True
     within = all(one.name in _PARENTS and not (one.many or one.null) for one in plan.filters)
-    return len(plan.sort) == 1 and not plan.narrowed and within and len(plan.filters) <= 1
+    everything = not plan.narrowed or plan.on == "own"
+    return len(plan.sort) == 1 and everything and within and len(plan.filters) <= 1
 
 
 @lru_cache(maxsize=_KEPT)
@@ -278,13 +257,18 @@ def marker_values(row: Row) -> dict[str, Any]:
 
 def conditions(plan: Plan, shape: Shape) -> list[ColumnElement[bool]]:
     """Filters and visibility."""
-    found = [_condition(shape, one, f"f{place}") for place, one in enumerate(plan.filters)]
-    if plan.narrowed:
+    found = [
+        _condition(shape, one, f"f{place}", looks_up=plan.on != "foreign" or one.name != "network_id")
+        for place, one in enumerate(plan.filters)
+    ]
+    if plan.on == "foreign":  # others may have a hundred thousand ports there
+        found.append(shape.table.c.project_id == bindparam("project"))
+    elif plan.narrowed and not plan.on:
         found.append(_visible(shape, walks=plan.walks))
     return found
 
 
-def _condition(shape: Shape, one: Filter, name: str) -> ColumnElement[bool]:
+def _condition(shape: Shape, one: Filter, name: str, *, looks_up: bool = True) -> ColumnElement[bool]:
     table, collection = shape.table, shape.table.name
     if one.name in _TAG_FILTERS:
         return _tagged(shape, one.name, name)
@@ -301,7 +285,7 @@ def _condition(shape: Shape, one: Filter, name: str) -> ColumnElement[bool]:
         return table.c.network_id.in_(
             select(t.NETWORKS.c.id).where(among(t.NETWORKS.c.router_external, name))
         )
-    column = table.c[one.name]
+    column = table.c[one.name] if looks_up else _unindexed(table.c[one.name])
     equal: ColumnElement[bool] = among(column, name) if one.many else column == bindparam(name)
     return or_(equal, column.is_(None)) if one.null else equal
 
@@ -339,7 +323,8 @@ def _granted(owner: ColumnElement[Any], actions: Sequence[str]) -> ColumnElement
     )
 
 
-def _own_networks() -> Select[Any]:
+def own_networks() -> Select[Any]:
+    """The ids of the viewer's networks."""
     return select(t.NETWORKS.c.id).where(t.NETWORKS.c.project_id == bindparam("project"))
 
 
@@ -353,7 +338,7 @@ def _visible(shape: Shape, *, walks: bool = False) -> ColumnElement[bool]:
     table = shape.table
     if walks:
         mine = _unindexed(table.c.project_id) == bindparam("project")
-        return or_(mine, _unindexed(table.c.network_id).in_(_own_networks()))
+        return or_(mine, _unindexed(table.c.network_id).in_(own_networks()))
     own = table.c.project_id == bindparam("project")
     match table.name:
         case "networks":
@@ -363,7 +348,7 @@ def _visible(shape: Shape, *, walks: bool = False) -> ColumnElement[bool]:
         case "subnetpools" | "address_scopes":
             return or_(own, _granted(table.c.id, _SHARED))
         case "ports":
-            return or_(own, table.c.network_id.in_(_own_networks()))
+            return or_(own, table.c.network_id.in_(own_networks()))
         case "agents":
             return true()
         case "rbac_policies":

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
-from ipaddress import ip_address
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 from sqlalchemy import bindparam, delete, insert, select
 
-from deuteron.domain.ipam import Range, text
+from deuteron.domain.ipam import Range, address_of, text
 from deuteron.resources.refusal import not_found
 from deuteron.resources.resource import Resource
 from deuteron.store import changes as record
@@ -46,7 +46,7 @@ class Unit(Reading):
         self._changes: list[Change] = []
         self._bumped: set[tuple[str, str]] = set()
         self._taken: set[tuple[str, str]] = set()
-        self.now = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self.now = _moment(int(now))
 
     @property
     def revision(self) -> int:
@@ -151,7 +151,7 @@ class Unit(Reading):
         if child.attribute == "fixed_ips":
             for one in after:
                 if (one.subnet_id, one.ip_address) not in self._taken:
-                    ipam.take(self._db, one.subnet_id, int(ip_address(one.ip_address)))
+                    ipam.take(self._db, one.subnet_id, int(address_of(one.ip_address)))
         if child.attribute == "allocation_pools":
             if before is None:
                 ipam.begin(self._db, value.id, [_range(one) for one in after])
@@ -165,7 +165,7 @@ class Unit(Reading):
         if child.attribute == "fixed_ips":
             for one in before:
                 self._taken.discard((one.subnet_id, one.ip_address))
-                ipam.give_back_address(self._db, one.subnet_id, int(ip_address(one.ip_address)))
+                ipam.give_back_address(self._db, one.subnet_id, int(address_of(one.ip_address)))
 
     def _note(
         self, resource: Resource, value: Any, kind: Kind, before: Any = None, *, gone: bool = False
@@ -203,7 +203,7 @@ class Unit(Reading):
             if lowest is None:
                 return None
             address = text(lowest, ip_version or self._version(subnet_id))
-        elif not ipam.take(self._db, subnet_id, int(ip_address(address))):
+        elif not ipam.take(self._db, subnet_id, int(address_of(address))):
             return None
         self._taken.add((subnet_id, address))
         return address
@@ -215,11 +215,11 @@ class Unit(Reading):
     def release(self, subnet_id: str, address: str) -> None:
         """An address that this unit took and no port has is free again."""
         self._taken.discard((subnet_id, address))
-        ipam.give_back_address(self._db, subnet_id, int(ip_address(address)))
+        ipam.give_back_address(self._db, subnet_id, int(address_of(address)))
 
     def holder(self, subnet_id: str, address: str) -> str | None:
         """The port that has an address of a subnet."""
-        return ipam.holder(self._db, subnet_id, int(ip_address(address)))
+        return ipam.holder(self._db, subnet_id, int(address_of(address)))
 
     def number(self, pool: str, holder: str, first: int, last: int) -> int | None:
         """The number that ``holder`` has of ``pool``: the lowest free of ``first`` to ``last``, given once.
@@ -285,6 +285,12 @@ class Unit(Reading):
         return tuple(self._changes)
 
 
+@lru_cache(maxsize=4)
+def _moment(seconds: int) -> str:
+    """A time as the API shows it; many units are of the same second."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 _MADE: dict[tuple[str, str], Statement] = {}
 
 
@@ -308,7 +314,7 @@ def _mapping(element: Any) -> Any:
 
 
 def _range(pool: Any) -> Range:
-    return Range(int(ip_address(pool.start)), int(ip_address(pool.end)))
+    return Range(int(address_of(pool.start)), int(address_of(pool.end)))
 
 
 def _role(port: Any) -> tuple[str, str, Any]:
