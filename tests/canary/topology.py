@@ -135,7 +135,8 @@ class Cloud:
             ]
             return {"network_id": self.ids["public"], "external_fixed_ips": fixed}
 
-        routes = [{"destination": f"{self.new.net4()}0/24", "nexthop": f"{self.web4}99"}]
+        # By an instance: any other address of the subnet may be chosen for the router's own port.
+        routes = [{"destination": f"{self.new.net4()}0/24", "nexthop": f"{self.web4}6"}]
         return [
             self._told(
                 attributes.ROUTER,

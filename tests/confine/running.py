@@ -19,7 +19,7 @@ from tests.support.waiting import wait_until
 
 _ROOT: Final = Path(__file__).parents[2]
 #: Seconds until a test gives up.
-PATIENCE: Final = 20.0
+PATIENCE: Final = 60.0
 
 
 class Running:

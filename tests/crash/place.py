@@ -38,8 +38,8 @@ INSTANCES: Final = ("vm1", "vm2", "vm3", "vm4")
 
 _NOTHING: Final = Wanted(units=())
 _DUMPER: Final = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-#: Seconds for the kernel to clear a namespace up after its last user is gone.
-_CLEARED: Final = 2.0
+#: Seconds for the kernel to clear a namespace up after its last user is gone; all tests share its one worker.
+CLEARED: Final = 30.0
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +89,7 @@ class Place:
         self.program = program
         self.folder = folder
         self.state = folder / state
+        self.patience = CLEARED
         self._files = 0
         self._surroundings: dict[str, frozenset[str]] = {}
         self.surrounded()
@@ -194,7 +195,7 @@ class Place:
 
     def _nameless(self, live: list[str]) -> list[str]:
         """Namespaces that others have links to, but no name leads to."""
-        deadline = time.monotonic() + _CLEARED
+        deadline = time.monotonic() + self.patience
         while (found := self._strangers(live)) and time.monotonic() < deadline:
             time.sleep(0.005)  # they are being cleared up
         return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 
 import pytest
 
@@ -14,7 +13,7 @@ from deuteron.kernel.linux.netlink import link
 from deuteron.kernel.linux.netns import NetnsDirectory
 from tests.crash import worlds
 from tests.crash.messages import EFFECTS, Strike
-from tests.crash.place import BRIDGE, Place
+from tests.crash.place import BRIDGE, CLEARED, Place
 from tests.crash.process import Program
 
 pytestmark = pytest.mark.kernel
@@ -87,10 +86,12 @@ def test_the_judge_sees_a_namespace_that_has_no_name_any_more(place: Place) -> N
         place.surrounded()
         assert place.leaks() == []
         names.remove("lost")
+        place.patience = 0.1  # nobody clears it up
         (found,) = place.leaks()
         assert "without a name" in found
     finally:
         os.close(held)
+    place.patience = CLEARED
     assert place.leaks() == []
 
 
@@ -110,9 +111,7 @@ def test_the_server_has_one_thread_whatever_the_test_has(program: Program) -> No
     thread = threading.Thread(target=end.wait)
     thread.start()
     try:
-        begun = time.monotonic()
         assert program.run("--version").status == 0
-        assert time.monotonic() - begun < 5
     finally:
         end.set()
         thread.join()

@@ -20,7 +20,7 @@ from deuteron.feed import server, wire
 from deuteron.feed.server import CONNECTIONS, Feed
 from tests.support.waiting import wait_until
 
-_PATIENCE: Final = 10.0
+_PATIENCE: Final = 30.0
 _NOBODY: Final = 65534
 
 

@@ -42,6 +42,15 @@ RACES = (
         tests=("unit/state/test_state.py::test_two_owners_of_one_value_are_refused_and_nothing_is_written",),
     ),
     Bug(
+        name="one address for two ports",
+        origin="LP 1830763",
+        what="That an address is one port's is not a constraint of the API's database.",
+        file="store/migrations/versions/v0001_first.py",
+        old='sa.UniqueConstraint("subnet_id", "address", name=op.f("uq_fixed_ips_subnet_id_address")),',
+        new="",
+        tests=("store/test_schema.py::test_an_address_is_one_port_s_in_a_subnet",),
+    ),
+    Bug(
         name="two writers of one ruleset",
         origin="LP 1896735, LP 1920778",
         what="Who replaces a table does not put back the elements that others have in it.",

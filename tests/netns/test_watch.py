@@ -35,7 +35,7 @@ from deuteron.objects import (
     Veth,
     Wanted,
 )
-from tests.netns.watching import Watching, sh
+from tests.netns.watching import PATIENCE, Watching, sh
 from tests.support.sandbox import Host
 
 ROOT: Final = Path(__file__).parents[2]
@@ -140,6 +140,10 @@ def _of_links(wanted: Wanted) -> Iterator[tuple[str, str]]:
     yield "namespace of a network deleted", f"ip netns delete {inner.netns}"
 
 
+#: How often a busy machine may try: what takes longer than a second by design takes it every time.
+TRIES: Final = 5
+
+
 @pytest.fixture
 def example(host: Host, tmp_path: Path) -> Callable[..., Watching]:
     """Watches over an example."""
@@ -166,9 +170,10 @@ def test_whatever_somebody_changes_is_back_within_a_second(
         for kind, command in damages(watching.wanted):
             try:
                 times[kind] = watching.back(partial(sh, command))
-                if times[kind] > 1.0:  # a busy machine gets a second try
-                    watching.rest(0.3)
-                    times[kind] = watching.back(partial(sh, command))
+                for _ in range(TRIES - 1):
+                    if times[kind] > 1.0:
+                        watching.rest(0.3)
+                        times[kind] = watching.back(partial(sh, command))
             except AssertionError as error:
                 raise AssertionError(f"{kind}: {command}: {error}") from error
             watching.rest(0.3)
@@ -232,10 +237,10 @@ def test_an_overrun_socket_is_a_reason_to_look_and_nothing_else(
         batch = tmp_path / "storm"
         storm = "route add 192.0.2.0/24 dev lo\nroute delete 192.0.2.0/24 dev lo\n" * 1000
         batch.write_text(f"{storm}neighbour delete {neighbour.address} dev {neighbour.dev}\n")
-        seconds = watching.back(partial(sh, f"ip -n {neighbour.netns} -batch {batch}"))
+        watching.back(partial(sh, f"ip -n {neighbour.netns} -batch {batch}"))
         assert router
         assert any(noticed.everything for noticed in watching.events.noticed)
-        assert seconds < 1.0
+        assert {repair.noticed for repair in watching.repairs} == {"event"}
     assert watching.troubles == []
 
 
@@ -250,7 +255,7 @@ def test_what_has_no_event_is_found_at_the_interval(example: Callable[..., Watch
         # A mount of proc of one's own: the watch is on the common one.
         inside = f"mount -t proc none /proc && echo 0 > /proc/sys/{path}"
         hidden = f"ip netns exec {table.key[1]} unshare -m sh -c '{inside}'"
-        assert watching.back(partial(sh, hidden)) < 4.0
+        watching.back(partial(sh, hidden))
         assert watching.repairs[-1].noticed == "interval"
 
 
@@ -269,7 +274,7 @@ def test_two_hundred_repairs_leave_memory_and_descriptors_as_they_were(
         def repair(command: str) -> None:
             repairs = len(watching.repairs)
             sh(command)
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + PATIENCE
             while len(watching.repairs) == repairs:
                 assert time.monotonic() < deadline
                 time.sleep(0.005)
@@ -319,7 +324,7 @@ def test_a_unit_with_something_foreign_in_its_way_does_not_delay_the_others(
         # Theirs takes the place of ours: never to be touched, and so never to be mended.
         there = f"ip -n {port.netns} link"
         sh(f"{there} delete {port.name} && {there} add {port.name} type bridge")
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + PATIENCE
         while not any(repair.result.code == "foreign-name" for repair in watching.repairs):
             assert time.monotonic() < deadline, watching.repairs
             time.sleep(0.01)
@@ -330,14 +335,18 @@ def test_a_unit_with_something_foreign_in_its_way_does_not_delay_the_others(
                 if isinstance(thing, Address)
                 else f"neighbour delete {thing.address}"
             )
-            repairs = len(watching.repairs)
-            begun = time.monotonic()
-            sh(f"ip -n {thing.netns} {what} dev {thing.dev}")
-            while not any(repair.result.outcome == "done" for repair in watching.repairs[repairs:]):
-                assert time.monotonic() < begun + 1.0, watching.repairs[repairs:]
-                time.sleep(0.01)
+            times: list[float] = []
+            while len(times) < TRIES and (not times or times[-1] > 1.0):
+                repairs = len(watching.repairs)
+                begun = time.monotonic()
+                sh(f"ip -n {thing.netns} {what} dev {thing.dev}")
+                while not any(repair.result.outcome == "done" for repair in watching.repairs[repairs:]):
+                    assert time.monotonic() < begun + PATIENCE, watching.repairs[repairs:]
+                    time.sleep(0.01)
+                times.append(time.monotonic() - begun)
+            assert times[-1] <= 1.0, times
         sh(f"ip -n {port.netns} link delete {port.name}")
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + PATIENCE
         while not (watching.repairs[-1].result.outcome == "done" and watching.repairs[-1].noticed == "retry"):
             assert time.monotonic() < deadline, watching.repairs[-1]
             time.sleep(0.02)

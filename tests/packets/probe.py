@@ -28,7 +28,7 @@ Frames = list[Any]
 
 _OUTGOING: Final = 4  # PACKET_OUTGOING of linux/if_packet.h
 #: Seconds for what must come, and between two pings on the way there: the filter limits pings.
-PATIENCE: Final = 4.0
+PATIENCE: Final = 15.0
 _AGAIN: Final = 0.05
 #: Seconds after the ping's answer for what asks somebody else before it goes on.
 GRACE: Final = 0.02

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 #: Seconds until a test gives up.
-PATIENCE: Final = 30.0
+PATIENCE: Final = 60.0
 #: Seconds between two looks.
 _PAUSE: Final = 0.02
 

@@ -240,10 +240,11 @@ def test_a_kernel_that_does_not_answer_is_not_waited_for_twice() -> None:
     with pytest.raises(KernelError, match=r"did not answer within 0\.5 s") as late:
         worker.call(lambda: gate.wait(30))
     assert late.value.code == "kernel-timeout"
-    began = time.monotonic()
+    # Of one that would be waited for the answer comes, long after the gate has opened by itself.
+    worker._deadline = 60
     with pytest.raises(KernelError):
         worker.call(lambda: None)
-    assert time.monotonic() - began < 0.4
+    worker._deadline = 10
     gate.set()
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
@@ -262,7 +263,7 @@ def test_a_long_look_that_goes_on_from_namespace_to_namespace_is_waited_for(host
     """On a host of thousands under load one look takes longer than any single answer may."""
     for name in ("one", "two"):
         host.make_netns(name)
-    directory, worker = NetnsDirectory(host.netns_dir), Worker(deadline=0.2)
+    directory, worker = NetnsDirectory(host.netns_dir), Worker(deadline=1)
 
     def walk() -> int:
         for turn in range(8):
@@ -270,7 +271,7 @@ def test_a_long_look_that_goes_on_from_namespace_to_namespace_is_waited_for(host
             worker.enter(fd)
             worker.enter(worker.home)
             os.close(fd)
-            time.sleep(0.1)
+            time.sleep(0.2)
         return 7
 
     assert worker.call(walk) == 7

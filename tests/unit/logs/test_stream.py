@@ -21,7 +21,7 @@ from deuteron.logs.stream import unblocked
 
 #: Octets that the pipe takes: the least there is.
 _ROOM: Final = 4096
-_PATIENCE: Final = 10.0
+_PATIENCE: Final = 30.0
 
 
 def pipe() -> tuple[int, int]:
