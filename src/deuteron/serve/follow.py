@@ -53,7 +53,7 @@ _QUESTION: Final = 2.0
 _SLICE: Final = 0.05
 #: Seconds after a view in which the next one would wait for a look, and seconds for which looks wait at most:
 #: who asks for one thing after the other meets a slice twice a second, and not every other time.
-_LULL: Final = 0.05
+_LULL: Final = 0.15
 _STARVED: Final = 0.5
 #: Seconds until the next try after an error, and the most.
 _RETRY: Final = 0.2

@@ -7,6 +7,7 @@ The rules are those of :mod:`deuteron.objects.ownership`.  What the kernel makes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from deuteron.errors import KernelError
 from deuteron.kernel.linux.look import View, objects_of, sysctls_of
@@ -28,7 +29,8 @@ from deuteron.objects import (
 )
 from deuteron.objects.ownership import may_be_ours, owner_of
 
-#: Namespaces of ours that route, and so have a table.
+#: Links of a namespace above which what was read of them is kept: some 3 KiB each.
+_MANY_LINKS: Final = 64
 
 
 class _Found:
@@ -205,7 +207,18 @@ def _asked(name: str, look: Look) -> bool:
 
 
 def _dump_links(space: Space) -> list[link.LinkRecord]:
-    return [link.parse_link(payload) for payload in space.rt.dump(link.dump_links())]
+    """The links of a namespace; of many, those whose answer is as the last time are not read again.
+
+    The host's and a fip namespace have an end for each router, and are looked at with each slice of a look
+    at everything (:mod:`deuteron.agent.sweep`).
+    """
+    known = space.records
+    found = {
+        payload: known.get(payload) or link.parse_link(payload)
+        for payload in space.rt.dump(link.dump_links())
+    }
+    space.records = found if len(found) > _MANY_LINKS else {}
+    return list(found.values())
 
 
 def _kind(record: link.LinkRecord) -> str:

@@ -52,6 +52,7 @@ class Space:
         index: of each link known, by name.
         ours: whether we make the links in it; else its indexes are forgotten after each run.
         listing: what nftables held at the last look, packed, with its generation then.
+        records: of many links what was read at the last look, by the kernel's answer.
     """
 
     def __init__(self, name: str, inode: int, fd: int, rt: NetlinkSocket) -> None:
@@ -62,6 +63,7 @@ class Space:
         self.index: dict[str, int] = {}
         self.ours = may_be_ours(name)
         self.listing: tuple[int, bytes] | None = None
+        self.records: dict[bytes, link.LinkRecord] = {}
 
     def remember(self, generation: int, listing: NftListing) -> None:
         """Keep what nftables holds: packed, since as objects thousands of these take ten times as much."""

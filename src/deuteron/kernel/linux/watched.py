@@ -148,11 +148,13 @@ class Watched:
         Raises:
             KernelError: refused.
         """
-        wanted = {name: inode for name in interest.links if name and (inode := self._names.inode(name))}
-        for name in [name for name, place in self._places.items() if wanted.get(name) != place.inode]:
-            self._forget(name)
-        coming = wanted.keys() if only is None else wanted.keys() & set(only)
-        new = {name for name in coming if name not in self._places and self._take_up(name)}
+        # Of thousands that are heard, those that are not asked for now stay so until they are.
+        asked = interest.links.keys() if only is None else interest.links.keys() & set(only)
+        wanted = {name: inode for name in asked if name and (inode := self._names.inode(name))}
+        for name in [name for name in self._places if name in asked or name not in interest.links]:
+            if wanted.get(name) != self._places[name].inode:
+                self._forget(name)
+        new = {name for name in wanted if name not in self._places and self._take_up(name)}
         for name in new | (self._places.keys() if again is None else self._places.keys() & set(again)):
             self._watch(name, interest.parameters.get(name, frozenset()), mask)
         self.refused = sum(place.refused for place in self._places.values())
