@@ -14,7 +14,7 @@ from deuteron.apply.undo import restore, take_back
 from deuteron.errors import DeuteronError, KernelError
 from deuteron.kernel.protocol import Kernel, Outcome, namespaces_written
 from deuteron.locks import Lock, Rank
-from deuteron.objects import HOST, KernelObject, Key, Observed, Step
+from deuteron.objects import HOST, KernelObject, Key, Observed, Step, Sysctl, Update
 from deuteron.reconcile import UnitPlan
 from deuteron.reconcile.invariant import namespaces_of
 from deuteron.reconcile.render import line
@@ -61,8 +61,15 @@ class Memory:
         own = {key for key, owner in self._observed.owners.items() if owner == unit.unit}
         with self._lock:
             self._catch_up()
-            found = self._now(own | touched(unit.steps))
+            untold = {key: thing for key, thing in _untold(unit.steps).items() if key not in self._since}
+            found = untold | self._now(own | touched(unit.steps))
         return {key: thing for key, thing in found.items() if places.issuperset(namespaces_of(thing))}
+
+
+def _untold(steps: Iterable[Step]) -> Objects:
+    """The links' own parameters that steps write besides: of those that are as wanted no look tells."""
+    changes = (step for step in steps if isinstance(step, Update) and isinstance(step.old, Sysctl))
+    return {thing.key: thing for step in changes for thing in step.old_contents}
 
 
 def attempt(kernel: Kernel, unit: UnitPlan, memory: Memory) -> UnitResult:

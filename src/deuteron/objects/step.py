@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
+from msgspec.structs import replace
 
 from deuteron.objects.action import Announce, FlushFlows
 from deuteron.objects.base import KernelObject
+from deuteron.objects.sysctl import Sysctl
 
 
 class Create(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -30,8 +34,9 @@ class Update(msgspec.Struct, frozen=True, tag=True, gc=False):
 
     Attributes:
         contents: for a table, the wanted elements, which the replacement makes again
-            in the same transaction.
-        old_contents: the same for the way back.
+            in the same transaction; for a kernel parameter, the others that the kernel
+            writes with it, as far as they were otherwise than ``old``.
+        old_contents: the same for the way back, on which parameters are written one by one.
     """
 
     old: KernelObject
@@ -57,9 +62,18 @@ def inverse(step: Step) -> tuple[Step, ...]:
         case Delete(object=gone, contents=contents):
             return (Create(gone), *(Create(inner) for inner in contents))
         case Update(old=old, new=new, contents=contents, old_contents=old_contents):
-            return (Update(old=new, new=old, contents=old_contents, old_contents=contents),)
+            back = Update(old=new, new=old, contents=old_contents, old_contents=contents)
+            return (back, *_apart(old, old_contents))
         case Run():
             return ()
+
+
+def _apart(old: KernelObject, contents: tuple[KernelObject, ...]) -> Iterator[Update]:
+    """What the kernel has written with ``old``, written back."""
+    if isinstance(old, Sysctl):
+        for thing in contents:
+            if isinstance(thing, Sysctl):
+                yield Update(old=replace(thing, value=old.value), new=thing)
 
 
 def objects_of(step: Step) -> tuple[KernelObject, ...]:

@@ -110,7 +110,7 @@ def _own(
     if not odd:
         return
     units = {unit.name: unit for unit in wanted.units}
-    values = {netns: _own_values(wanted, netns) for netns in {thing.netns for thing in odd}}
+    values = {netns: own_values_in(wanted, netns) for netns in {thing.netns for thing in odd}}
     for thing in odd:
         unit = units.get(observed.owners.get(thing.key, ""))
         for own in values[thing.netns]:
@@ -136,9 +136,9 @@ def _born(
     names = {netns: {(own.family, own.name) for own in own_values(things)} for netns, things in loose.items()}
     made = create.keys() | {key for key, (old, new) in update.items() if must_replace(old, new)}
     for unit, link, netns, dev in _made(wanted, made, loose):
-        for own in _own_values(wanted, netns):
+        for own in own_values_in(wanted, netns):
             thing = Sysctl(netns=netns, path=own.path(dev), value=own.value, dev=dev)
-            if (own.family, own.name) in names[netns] and thing.key not in home and _says(link, own):
+            if (own.family, own.name) in names[netns] and thing.key not in home and says(link, own):
                 create[thing.key] = thing
                 home[thing.key] = unit
 
@@ -153,12 +153,13 @@ def _made(
                 yield from ((unit.name, thing, *end) for end in ends(thing) if end[0] in netns)
 
 
-def _says(link: Link, own: OwnValue) -> bool:
+def says(link: Link, own: OwnValue) -> bool:
     """Whether a link says this for itself: of IPv6 nothing below its least MTU, of ``all`` only more."""
     return not own.less and (own.family == "ipv4" or link.mtu >= _IPV6_MIN_MTU)
 
 
-def _own_values(wanted: Wanted, netns: str) -> tuple[OwnValue, ...]:
+def own_values_in(wanted: Wanted, netns: str) -> tuple[OwnValue, ...]:
+    """What links of a namespace should say for themselves."""
     return own_values(
         thing
         for unit in wanted.units

@@ -23,6 +23,7 @@ from deuteron.objects import (
     Veth,
     Wanted,
 )
+from deuteron.reconcile import handed
 from deuteron.reconcile.containment import Containment, devices
 from deuteron.reconcile.delta import Delta, Link, ends, must_replace
 from deuteron.reconcile.disturbed import disturbed
@@ -72,7 +73,7 @@ def _transaction_rank(step: Create | Update | Delete) -> tuple[int, str, bool, R
 def settle(delta: Delta, wanted: Wanted, observed: Observed) -> dict[str, Work]:
     """The work of every unit that has any."""
     if not _structural(delta):
-        return _simple(delta)
+        return _simple(delta, wanted, observed)
     return _Settling(delta, wanted, observed).run()
 
 
@@ -82,13 +83,13 @@ def _structural(delta: Delta) -> bool:
     )
 
 
-def _simple(delta: Delta) -> dict[str, Work]:
+def _simple(delta: Delta, wanted: Wanted, observed: Observed) -> dict[str, Work]:
     """Nothing that contains anything goes or is replaced: every difference stands alone."""
     work: defaultdict[str, Work] = defaultdict(Work)
     for key, obj in delta.create.items():
         work[delta.home[key]].make[key] = Create(obj)
     for key, (old, new) in delta.update.items():
-        work[delta.home[key]].make[key] = Update(old, new)
+        work[delta.home[key]].make[key] = handed.change(old, new, wanted, observed)
     for key, obj in delta.surplus.items():
         work[delta.unit_of(key)].drop[key] = Delete(obj)
     return work
@@ -100,6 +101,7 @@ class _Settling:
     def __init__(self, delta: Delta, wanted: Wanted, observed: Observed) -> None:
         self.delta = delta
         self.wanted = wanted
+        self.observed = observed
         self.have = observed.objects
         self.create = dict(delta.create)
         self.update = dict(delta.update)
@@ -262,7 +264,7 @@ class _Settling:
         for key, obj in self.create.items():
             work[unit(key)].make[key] = Create(obj)
         for key, (old, new) in self.update.items():
-            work[unit(key)].make[key] = Update(old, new)
+            work[unit(key)].make[key] = handed.change(old, new, self.wanted, self.observed)
         for key, table in tables.items():
             work[unit(key)].make[key] = table
         return work
