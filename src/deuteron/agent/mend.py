@@ -121,6 +121,7 @@ class Road:
 
 def prepared(found: Found, held: Iterable[RefusedUnit]) -> Prepared:
     """The steps for what a look found, with the held units left as they are."""
-    wanted = without(found, held)
-    plan, refused = plan_apart(wanted, found.observed)
+    still = {one.unit: one for one in held}
+    wanted = without(found, still.values())
+    plan, refused = plan_apart(wanted, found.observed, still)
     return Prepared(wanted=wanted, observed=found.observed, plan=plan, refused=refused)

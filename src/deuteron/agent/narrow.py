@@ -54,7 +54,7 @@ def prepare_changes(
     refused = [RefusedUnit(unit=name, title=name, code="", error=_HELD) for name in others]
     found = Found(only=only, units=frozenset(mine), wanted=wanted, observed=observed)
     calm = without(found, refused)
-    plan, apart = plan_apart(calm, observed)
+    plan, apart = plan_apart(calm, observed, others)
     return Prepared(wanted=calm, observed=observed, plan=plan, refused=apart)
 
 

@@ -45,8 +45,16 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     error: str
 
 
-def plan_apart(wanted: Wanted, observed: Observed) -> tuple[Plan, tuple[Refusal, ...]]:
-    """The plan of all units that can be tried, and the others with their reasons, in wanted order."""
+def plan_apart(
+    wanted: Wanted, observed: Observed, held: Collection[str] = ()
+) -> tuple[Plan, tuple[Refusal, ...]]:
+    """The plan of all units that can be tried, and the others with their reasons, in wanted order.
+
+    Args:
+        wanted: the whole.
+        observed: what is there.
+        held: units that are to stay as they are and of which ``wanted`` says so already, see :func:`frozen`.
+    """
     refused = {
         one.unit: Refusal(unit=one.unit, title=one.title, code=one.code, error=one.error)
         for one in wanted.refused
@@ -57,11 +65,12 @@ def plan_apart(wanted: Wanted, observed: Observed) -> tuple[Plan, tuple[Refusal,
     while more := namespaces_in_use(calm, observed, refused):
         refused.update((unit, _refusal(wanted, unit, (error,))) for unit, error in more.items())
         calm = frozen(wanted, observed, refused)
-    plan = make_plan(calm, observed)
+    still = {*refused, *held}
+    # That lo is up is wanted of every namespace that stays, also of such a unit's.
+    units = make_plan(calm, observed).units
+    plan = Plan(units=tuple(one for one in units if not (one.unit in still and _only_lo(one))))
     if not refused:
         return plan, ()
-    # That lo is up is wanted of every namespace that stays, also of a refused unit's.
-    plan = Plan(units=tuple(one for one in plan.units if not (one.unit in refused and _only_lo(one))))
     order = {unit.name: position for position, unit in enumerate(wanted.units)}
     ranked = sorted(refused.values(), key=lambda one: (order.get(one.unit, len(order)), one.unit))
     return _needing(plan, wanted, observed, refused), tuple(ranked)

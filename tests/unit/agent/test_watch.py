@@ -26,7 +26,7 @@ from deuteron.compile import compile_host
 from deuteron.errors import DeuteronError, HostError, InputError
 from deuteron.kernel.fake import FakeKernel
 from deuteron.kernel.linux.events import Interest, Noticed
-from deuteron.objects import Address, Delete, Netns, NftElement, Route, Step, Wanted
+from deuteron.objects import Address, Delete, LinkUp, Netns, NftElement, Route, Step, Wanted
 from deuteron.state.directory import State
 from deuteron.state.journal import Target
 from deuteron.state.quarantine import JITTER, Quarantined
@@ -325,6 +325,25 @@ def test_a_quarantined_unit_is_never_tried_before_its_time(rig: Rig) -> None:
     waits = [later - earlier for earlier, later in pairwise(times)]
     for attempt, wait in enumerate(waits):
         assert 2.0**attempt * (1 - JITTER) - 0.01 <= wait <= 2.0**attempt * (1 + JITTER) + 1.0, waits
+
+
+def test_a_unit_that_waits_is_left_as_it_is_while_another_is_mended(rig: Rig) -> None:
+    """Its ``lo`` too, which every namespace that stays is to have up."""
+    begun = rig.script.now
+    rig.lose(rig.ours(Address, ROUTER)[0])
+    rig.kernel.fail("create address", EPERM)
+    rig.script.at(begun + 0.1, Noticed(namespaces=frozenset({ROUTER})))
+    rig.until(begun + 0.3)
+    assert [one.attempts for one in rig.state.quarantine()] == [1]
+    rig.lose(Delete(LinkUp(netns=ROUTER, dev="lo")))
+    rig.lose(rig.ours(Address, "vm7")[0])
+    rig.script.at(begun + 0.4, Noticed(everything=True))
+    rig.until(begun + 0.6)
+    units = [repair.result.unit for repair in rig.heard.repairs]
+    assert units == [f"router/{ident('r1')}", f"port/{ident('vm7')}"]
+    assert [one.attempts for one in rig.state.quarantine()] == [1]
+    rig.until(begun + 4.0)
+    assert rig.whole()
 
 
 def test_who_waits_in_quarantine_waits_on_where_the_state_cannot_be_read(
