@@ -35,13 +35,18 @@ def changed_units(before: Units, now: Units, home: Mapping[Key, str]) -> dict[st
 
     A kernel parameter counts where both looks read it: which ones are read is the look's choice.
     What another unit wants by now (the route of a floating IP that moves to another router) is
-    that one's affair.
+    that one's affair.  A rule whose link has gone is told of as its namespace's: it has not changed.
     """
+    had = {key: thing for things in before.values() for key, thing in things.items()}
     found: dict[str, str] = {}
     for unit in sorted(before.keys() | now.keys()):
         was, has = before.get(unit, {}), now.get(unit, {})
         differs = [
-            key for key in was.keys() | has.keys() if home.get(key, unit) == unit and not _same(was, has, key)
+            key
+            for key in was.keys() | has.keys()
+            if home.get(key, unit) == unit
+            and not _same(was, has, key)
+            and (key in was or not _same(had, has, key))
         ]
         if differs:
             key = min(differs)

@@ -210,8 +210,9 @@ class Simulation:
     def _recover(self, fault: str) -> str:
         agent = self._running()
         if not fault and self._dirty and not self._loose:
-            left = {one.unit for one in agent.heal().units if one.found == "left"}
-            self._whole(self._look(), left)
+            # Where a unit has nothing at all any more, the change that follows makes it.
+            left = {one.unit for one in agent.heal().units if one.found in ("left", "gone")}
+            self._whole(self._look(*self._wants), left)
         back = self.chance.random() < 0.3
         pending = agent.pending()
         goal = agent.committed() if back or pending is None else pending
@@ -251,7 +252,7 @@ class Simulation:
     def _check(self, previous: Goal, changed: Changed | None, told: str, fault: str) -> None:
         if self.agent is None:
             return
-        now, state = self._look(previous.wanted), self.agent.state
+        now, state = self._look(previous.wanted, *self._wants), self.agent.state
         broken = half_made(changed)
         ended = changed is not None or not told
         # What was half made before stays so where a change could not even be begun.

@@ -191,16 +191,19 @@ class Watched:
         return Noticed(namespaces=frozenset(key[1] for key in keys), names=before.netns != after.netns)
 
     def _storm(self, when: float) -> None:
-        """Many events of somebody else's doing: a look or two, no more."""
+        """Many events of somebody else's doing: a look or two, no more, besides those of who waits."""
         looks = [0]
 
+        def others() -> int:
+            return self.heard.looks - sum(told.endswith(" by retry") for told in self.heard.repairs)
+
         def begins() -> Noticed:
-            looks[0] = self.heard.looks
+            looks[0] = others()
             return Noticed(namespaces=frozenset({""}))
 
         def ended() -> Noticed:
-            if self.heard.looks - looks[0] > 4:
-                self.problems.append(f"{self.heard.looks - looks[0]} looks for one storm")
+            if others() - looks[0] > 4:
+                self.problems.append(f"{others() - looks[0]} looks for one storm")
             return Noticed()
 
         self.script.at(when, begins)
